@@ -1,0 +1,2 @@
+//! nonstop
+fn main() {}

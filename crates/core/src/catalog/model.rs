@@ -1,0 +1,386 @@
+//! What a catalog holds.
+//!
+//! Names are stored resolved and unquoted. Expressions are stored as the text that PostgreSQL or the file gives, with the
+//! columns and functions they use beside them, so that nobody below has to parse them again.
+
+use crate::quote::Name;
+use crate::version::ServerVersion;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A whole database's schema.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catalog {
+    /// The server's version.
+    pub version: ServerVersion,
+    /// Schemas that unqualified names are looked up in, in order, `pg_catalog` left out.
+    pub search_path: Vec<String>,
+    /// `TimeZone` of the session, which decides whether `timestamp → timestamptz` rewrites.
+    pub time_zone: String,
+    /// The database's own user-visible schemas.
+    pub schemas: BTreeSet<String>,
+    /// Tables, views, sequences and the like. Indexes are inside their relation.
+    pub relations: BTreeMap<Name, Relation>,
+    /// Enums, domains, composite and range types made by users.
+    pub types: BTreeMap<Name, TypeDef>,
+    /// Functions and procedures made by users, all overloads under one name.
+    pub functions: BTreeMap<Name, Vec<Function>>,
+    /// Installed extensions by name.
+    pub extensions: BTreeSet<String>,
+}
+
+/// Something in `pg_class` that is not an index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relation {
+    /// Table, view, sequence, ….
+    pub kind: RelationKind,
+    /// Whether it was there before the present migration.
+    pub origin: Origin,
+    /// A temporary relation: nobody else can see it.
+    pub temporary: bool,
+    /// `UNLOGGED`.
+    pub unlogged: bool,
+    /// Columns in order; dropped ones are left out.
+    pub columns: Vec<Column>,
+    /// Constraints, not-null constraints of version 18 among them.
+    pub constraints: Vec<Constraint>,
+    /// Indexes on it.
+    pub indexes: Vec<Index>,
+    /// User triggers on it.
+    pub triggers: Vec<Trigger>,
+    /// Row security policies on it.
+    pub policies: Vec<Policy>,
+    /// Direct parents, by inheritance or as a partition.
+    pub parents: Vec<Name>,
+    /// For a partition its bound (`FOR VALUES …` or `DEFAULT`).
+    pub bound: Option<String>,
+    /// For a partitioned table its key (`RANGE (a)`), with the columns in it.
+    pub partition_key: Option<Expression>,
+    /// For a view, materialized view or rule: the relations it reads, with the columns of each.
+    pub reads: BTreeMap<Name, BTreeSet<String>>,
+    /// For an owned sequence: the table and column.
+    pub owned_by: Option<(Name, String)>,
+    /// Live size. `None` means unknown, which counts as large.
+    pub size: Option<Size>,
+}
+
+/// What kind of relation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RelationKind {
+    /// An ordinary table.
+    Table,
+    /// The parent of partitions; it holds no rows itself.
+    PartitionedTable,
+    /// A view.
+    View,
+    /// A materialized view.
+    MaterializedView,
+    /// A sequence.
+    Sequence,
+    /// A foreign table.
+    ForeignTable,
+}
+
+/// Whether a relation was there before the migration that is being planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// It was there: the application may use it.
+    Existing,
+    /// An earlier statement of the same migration made it.
+    Created,
+}
+
+/// How much a relation holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    /// Rows: exact where it was counted, else the statistics' estimate.
+    pub rows: u64,
+    /// Bytes of the main fork, indexes and TOAST left out.
+    pub bytes: u64,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type as `format_type` prints it, `character varying(50)`; user types schema-qualified when not in the path.
+    pub type_name: String,
+    /// The user type's own name where it is an enum, domain or composite (of the element, for an array).
+    pub user_type: Option<Name>,
+    /// `attnotnull`.
+    pub not_null: bool,
+    /// Its default expression.
+    pub default: Option<Expression>,
+    /// Generated or identity.
+    pub generated: Generated,
+}
+
+/// How a column gets its value when none is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Generated {
+    /// By its default, if any.
+    No,
+    /// `GENERATED … AS IDENTITY`.
+    Identity,
+    /// `GENERATED ALWAYS AS (…) STORED`.
+    Stored,
+    /// `GENERATED ALWAYS AS (…) VIRTUAL` (18).
+    Virtual,
+}
+
+/// An expression's text, and what it uses.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Expression {
+    /// The text.
+    pub sql: String,
+    /// Columns of its own relation that it names.
+    pub columns: BTreeSet<String>,
+    /// Functions it calls, as written (`lower`, `public.f`), lower-cased where unquoted.
+    pub functions: BTreeSet<String>,
+}
+
+/// A table constraint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Constraint {
+    /// Its name.
+    pub name: String,
+    /// Which kind, with its particulars.
+    pub kind: ConstraintKind,
+    /// The columns it covers.
+    pub columns: Vec<String>,
+    /// `convalidated`.
+    pub valid: bool,
+    /// `NOT ENFORCED` is false here (18).
+    pub enforced: bool,
+    /// Inherited from a parent, and not defined locally.
+    pub inherited: bool,
+}
+
+/// The kinds of constraint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConstraintKind {
+    /// `CHECK (…)`.
+    Check(Expression),
+    /// `NOT NULL` as an object of its own (18).
+    NotNull,
+    /// `PRIMARY KEY`; its index has the constraint's name.
+    PrimaryKey,
+    /// `UNIQUE`; its index has the constraint's name.
+    Unique,
+    /// `FOREIGN KEY`.
+    ForeignKey {
+        /// The referenced table.
+        references: Name,
+        /// The referenced columns.
+        columns: Vec<String>,
+    },
+    /// `EXCLUDE`.
+    Exclude,
+    /// Constraint triggers.
+    Trigger,
+}
+
+/// An index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// Its name; it lives in its table's schema.
+    pub name: String,
+    /// Access method, `btree`.
+    pub method: String,
+    /// Key columns; an expression key is an empty string here, and in `expressions`.
+    pub keys: Vec<String>,
+    /// `INCLUDE` columns.
+    pub include: Vec<String>,
+    /// What expression keys and the predicate use.
+    pub expressions: Option<Expression>,
+    /// The `WHERE` clause.
+    pub predicate: Option<Expression>,
+    /// `UNIQUE`.
+    pub unique: bool,
+    /// `indisvalid`.
+    pub valid: bool,
+    /// The constraint that it serves.
+    pub constraint: Option<String>,
+    /// The parent index it is attached to.
+    pub parent: Option<Name>,
+    /// `pg_get_indexdef`, or the file's own statement.
+    pub definition: String,
+}
+
+/// A trigger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trigger {
+    /// Its name.
+    pub name: String,
+    /// The function it calls.
+    pub function: Name,
+    /// Columns named in `UPDATE OF` and `WHEN`.
+    pub columns: BTreeSet<String>,
+}
+
+/// A row security policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Its name.
+    pub name: String,
+    /// Columns of its table that it names.
+    pub columns: BTreeSet<String>,
+}
+
+/// A type made by a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TypeDef {
+    /// `CREATE TYPE … AS ENUM`, labels in order.
+    Enum(Vec<String>),
+    /// `CREATE DOMAIN`.
+    Domain {
+        /// The base type as `format_type` prints it.
+        base: String,
+        /// Whether it has a CHECK or NOT NULL.
+        constrained: bool,
+    },
+    /// `CREATE TYPE … AS (…)`.
+    Composite,
+    /// Ranges, base types, shells.
+    Other,
+}
+
+/// A function or procedure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Function {
+    /// Argument types, as `pg_get_function_identity_arguments` prints them.
+    pub arguments: String,
+    /// `provolatile`.
+    pub volatility: Volatility,
+    /// `sql`, `plpgsql`, `c`, ….
+    pub language: String,
+    /// The source text, where it is text.
+    pub body: Option<String>,
+}
+
+/// Function volatility, <https://www.postgresql.org/docs/current/xfunc-volatility.html>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Volatility {
+    /// Same arguments, same result, for ever.
+    Immutable,
+    /// Same within one statement.
+    Stable,
+    /// May differ on each call.
+    Volatile,
+}
+
+impl Catalog {
+    /// An empty database of this version: schema `public`, and nothing in it.
+    pub fn empty(version: ServerVersion) -> Self {
+        Self {
+            version,
+            search_path: vec!["public".to_owned()],
+            time_zone: "UTC".to_owned(),
+            schemas: BTreeSet::from(["public".to_owned()]),
+            relations: BTreeMap::new(),
+            types: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            extensions: BTreeSet::new(),
+        }
+    }
+
+    /// The relation of that name.
+    pub fn relation(&self, name: &Name) -> Option<&Relation> {
+        self.relations.get(name)
+    }
+
+    /// The table and the index of that index name.
+    pub fn index(&self, name: &Name) -> Option<(&Name, &Index)> {
+        let in_schema = self.relations.iter().filter(|(table, _)| table.schema == name.schema);
+        in_schema
+            .flat_map(|(table, rel)| rel.indexes.iter().map(move |i| (table, i)))
+            .find(|(_, i)| i.name == name.name)
+    }
+
+    /// Direct partitions and inheritance children of a relation.
+    pub fn children<'a>(&'a self, parent: &'a Name) -> impl Iterator<Item = &'a Name> {
+        self.relations
+            .iter()
+            .filter(move |(_, rel)| rel.parents.contains(parent))
+            .map(|(name, _)| name)
+    }
+
+    /// All partitions and inheritance children below a relation, itself left out.
+    pub fn descendants(&self, parent: &Name) -> Vec<Name> {
+        let mut found: Vec<Name> = self.children(parent).cloned().collect();
+        let mut at = 0;
+        while at < found.len() {
+            let below: Vec<Name> = self
+                .children(&found[at])
+                .filter(|name| !found.contains(name))
+                .cloned()
+                .collect();
+            found.extend(below);
+            at += 1;
+        }
+        found
+    }
+
+    /// Foreign keys of other tables that point at a table, with the table each belongs to.
+    pub fn referencing<'a>(&'a self, table: &'a Name) -> impl Iterator<Item = (&'a Name, &'a Constraint)> {
+        let all = self
+            .relations
+            .iter()
+            .flat_map(|(name, rel)| rel.constraints.iter().map(move |c| (name, c)));
+        all.filter(
+            move |(_, c)| matches!(&c.kind, ConstraintKind::ForeignKey { references, .. } if references == table),
+        )
+    }
+
+    /// After a migration is done: what it made exists from now on.
+    pub fn settle(&mut self) {
+        for rel in self.relations.values_mut() {
+            rel.origin = Origin::Existing;
+        }
+    }
+}
+
+impl Relation {
+    /// A relation of this kind with nothing in it yet, made by the present migration.
+    pub fn created(kind: RelationKind) -> Self {
+        Self {
+            kind,
+            origin: Origin::Created,
+            temporary: false,
+            unlogged: false,
+            columns: Vec::new(),
+            constraints: Vec::new(),
+            indexes: Vec::new(),
+            triggers: Vec::new(),
+            policies: Vec::new(),
+            parents: Vec::new(),
+            bound: None,
+            partition_key: None,
+            reads: BTreeMap::new(),
+            owned_by: None,
+            size: Some(Size { rows: 0, bytes: 0 }),
+        }
+    }
+
+    /// The column of that name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The constraint of that name.
+    pub fn constraint(&self, name: &str) -> Option<&Constraint> {
+        self.constraints.iter().find(|constraint| constraint.name == name)
+    }
+
+    /// Whether another session can see it and wait for it.
+    pub fn is_shared(&self) -> bool {
+        self.origin == Origin::Existing && !self.temporary
+    }
+}

@@ -1,0 +1,15 @@
+//! The pure part of nonstop: migration text and a catalog in, effects and plans out.
+//!
+//! Nothing here opens a file, a socket or a clock; `Cargo.toml` and `clippy.toml` hold that wall. Each module below may
+//! use only the modules above it.
+
+pub mod source;
+pub mod hash;
+pub mod version;
+pub mod lock;
+pub mod quote;
+pub mod migration;
+pub mod catalog;
+pub mod step;
+pub mod plan;
+pub mod planner;

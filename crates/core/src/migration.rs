@@ -1,0 +1,110 @@
+//! One migration of a folder, and the order of names.
+//!
+//! Layouts (in the cli) make these values; nothing below cares which tool wrote the files.
+
+use crate::source::SourceFile;
+use icu_collator::{Collator, CollatorBorrowed, options::CollatorOptions};
+use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+
+/// One migration as a layout found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    /// The name that the history records: Prisma's folder name, or the file name without its `.up.sql`.
+    pub name: String,
+    /// The SQL; `None` for a folder without its file, which fails when its turn comes (Prisma: P3015).
+    pub up: Option<SourceFile>,
+    /// The path where [`Migration::up`] is, or should be.
+    pub path: String,
+    /// The SQL of the way back, where the layout has one.
+    pub down: Option<SourceFile>,
+    /// SHA-256 of the text as it stands on disk, as Prisma computes it; empty without a file.
+    pub checksum: String,
+    /// How the tool that owns the folder runs the file.
+    pub transaction: TransactionModel,
+}
+
+/// How the tool that owns a folder sends a file to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransactionModel {
+    /// One transaction around the whole file (Prisma's simple query, Diesel by default).
+    Whole,
+    /// Each statement commits by itself (Diesel's `run_in_transaction = false`).
+    PerStatement,
+}
+
+/// How a layout orders names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// JavaScript's `localeCompare` under `en-US`: what Prisma has used since 6.6.
+    Prisma,
+    /// By bytes.
+    Bytes,
+    /// Diesel: by the part before the first underscore without its dashes, then by bytes.
+    Diesel,
+}
+
+impl Order {
+    /// Compares two migration names.
+    pub fn compare(self, a: &str, b: &str) -> Ordering {
+        match self {
+            Order::Prisma => collator().compare(a, b).then_with(|| a.cmp(b)),
+            Order::Bytes => a.cmp(b),
+            Order::Diesel => diesel_version(a).cmp(&diesel_version(b)).then_with(|| a.cmp(b)),
+        }
+    }
+}
+
+/// The version that Diesel stores for a folder name: digits and letters before the first underscore, dashes removed.
+pub fn diesel_version(name: &str) -> String {
+    name.split('_').next().unwrap_or(name).replace('-', "")
+}
+
+fn collator() -> CollatorBorrowed<'static> {
+    Collator::try_new(icu_locale_core::locale!("en-US").into(), CollatorOptions::default())
+        .expect("collation data for en-US is compiled in")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The eight names whose order was measured with Prisma's own CLI.
+    #[test]
+    fn prisma_orders_by_collation() {
+        let measured = [
+            "10_x",
+            "20240101_a",
+            "20240101-b",
+            "202401010_a",
+            "20240101a",
+            "20240101B",
+            "9_x",
+            "init",
+        ];
+        let mut names = measured;
+        names.sort_unstable();
+        assert_ne!(names, measured);
+        names.sort_by(|a, b| Order::Prisma.compare(a, b));
+        assert_eq!(names, measured);
+    }
+
+    #[test]
+    fn diesel_mixes_dashes_and_digits() {
+        let mut names = [
+            "2017-09-23-182408_b",
+            "20170309122510_a",
+            "00000000000000_diesel_initial_setup",
+        ];
+        names.sort_by(|a, b| Order::Diesel.compare(a, b));
+        assert_eq!(
+            names,
+            [
+                "00000000000000_diesel_initial_setup",
+                "20170309122510_a",
+                "2017-09-23-182408_b"
+            ]
+        );
+    }
+}
