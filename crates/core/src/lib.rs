@@ -13,3 +13,4 @@ pub mod catalog;
 pub mod step;
 pub mod plan;
 pub mod planner;
+pub mod pace;

@@ -1,7 +1,36 @@
 //! What long commands say while they run: the only thing faces hear.
 
 use serde::Serialize;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+/// Where events go. Cheap to clone; what hears them must not block.
+#[derive(Clone)]
+pub struct Events(Arc<dyn Fn(Event) + Send + Sync>);
+
+impl Events {
+    /// Events go to this function.
+    pub fn new(hear: impl Fn(Event) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+
+    /// Nobody listens.
+    pub fn silent() -> Self {
+        Self::new(|_| {})
+    }
+
+    /// Tells one event.
+    pub fn send(&self, event: Event) {
+        (self.0)(event);
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Events")
+    }
+}
 
 /// One event. Its JSON form is the `nonstop.event/1` line of `cli.md`; the face adds `schema` and `at`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
