@@ -1,1 +1,7 @@
-//! testkit
+//! What the tests share: PostgreSQL servers of every supported major, and a fresh database for each test.
+//!
+//! A dev-dependency only.
+
+pub mod servers;
+
+pub use servers::{MAJORS, TestDatabase, database, each_major, majors, own_server, programs};
