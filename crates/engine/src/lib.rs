@@ -2,3 +2,7 @@
 
 pub mod event;
 pub mod server;
+pub mod target;
+pub mod tls;
+pub mod session;
+pub mod advisory;
