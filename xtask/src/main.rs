@@ -1,2 +1,62 @@
-//! xtask
-fn main() {}
+//! What `./x <verb>` runs. Everything here is for people who work on nonstop; nothing of it is shipped.
+#![expect(clippy::print_stdout, reason = "its output is for the person who runs it")]
+
+mod majors;
+mod suite;
+
+use anyhow::{Result, bail};
+use std::env;
+use std::process::Command;
+
+const USAGE: &str = "\
+usage: ./x <verb>
+
+  test [name…]  format, clippy, walls, doctests, tests on every PostgreSQL major that is here; with names only those tests
+  demo [flag…]  nonstop demo, built for speed
+  majors        fetch the PostgreSQL majors that this machine lacks";
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let Some((verb, rest)) = arguments.split_first() else {
+        bail!("{USAGE}");
+    };
+    match verb.as_str() {
+        "test" => suite::run(rest),
+        "demo" => demo(rest),
+        "majors" => fetch_majors(),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        other => bail!("unknown verb `{other}`\n{USAGE}"),
+    }
+}
+
+fn demo(arguments: &[String]) -> Result<()> {
+    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["run", "--quiet", "--release", "--package", "nonstop", "--", "demo"])
+        .args(arguments)
+        .status()?;
+    if !status.success() {
+        bail!("nonstop demo ended with {status}");
+    }
+    Ok(())
+}
+
+fn fetch_majors() -> Result<()> {
+    let left_out = majors::fetch(&testkit::MAJORS);
+    for major in testkit::MAJORS {
+        match testkit::programs(major) {
+            Some(programs) => println!("PostgreSQL {:<6} {}", programs.version(), programs.dir().display()),
+            None => println!("PostgreSQL {major:<6} missing"),
+        }
+    }
+    for (major, reason) in &left_out {
+        println!("LEFT OUT: PostgreSQL {major}: {reason}");
+    }
+    if left_out.is_empty() {
+        Ok(())
+    } else {
+        bail!("{} of {} majors left out", left_out.len(), testkit::MAJORS.len())
+    }
+}

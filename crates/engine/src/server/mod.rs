@@ -14,7 +14,7 @@ pub use place::cache;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use nonstop_core::quote::Ident;
+use nonstop_core::quote::{Ident, Literal};
 use nonstop_core::sql;
 use place::{Account, Room};
 use std::fs::{File, OpenOptions};
@@ -149,13 +149,9 @@ impl Server {
                 Ok(()) => break,
             }
         }
-        // The text of the password is hexadecimal.
-        let password = nonstop_core::quote::Literal(&server.password);
-        server
-            .connect("postgres")
-            .await?
-            .batch_execute(sql!("ALTER ROLE postgres PASSWORD {}", password).as_str())
-            .await?;
+        let text = sql!("ALTER ROLE postgres PASSWORD {}", Literal(&server.password));
+        let client = server.connect("postgres").await?;
+        client.batch_execute(text.as_str()).await?;
         Ok(server)
     }
 

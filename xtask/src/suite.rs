@@ -1,0 +1,181 @@
+//! `./x test`: everything that must hold, on every PostgreSQL major that is here.
+
+use crate::majors;
+use anyhow::{Context as _, Result, bail};
+use nonstop_engine::server::{Options, Server};
+use std::env;
+use std::process::Command;
+use std::time::Instant;
+
+/// What a step came to.
+struct Outcome {
+    name: &'static str,
+    passed: bool,
+    seconds: f64,
+}
+
+/// Runs every step, also after one failed, and tells all outcomes at the end. With arguments only the tests run, and the
+/// arguments go to their runner.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let mut outcomes = Vec::new();
+    if arguments.is_empty() {
+        outcomes.push(step("format", &mut cargo(&["fmt", "--all", "--check"])));
+        outcomes.push(step(
+            "clippy",
+            &mut cargo(&[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--quiet",
+                "--",
+                "-D",
+                "warnings",
+            ]),
+        ));
+        outcomes.push(measured("walls between crates", walls));
+        outcomes.push(step(
+            "doctests",
+            &mut cargo(&["test", "--workspace", "--doc", "--quiet"]),
+        ));
+    }
+    let left_out = majors::fetch(&testkit::MAJORS);
+    let servers = Servers::start()?;
+    let mut tests = runner();
+    tests.args(arguments);
+    for server in &servers.running {
+        let base = server.url("");
+        let variable = testkit::servers::variable(server.programs().major());
+        tests.env(variable, base.trim_end_matches('/'));
+    }
+    outcomes.push(step("tests", &mut tests));
+    let here = servers.names();
+    drop(servers);
+    tell(&outcomes, &here, &left_out)
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments);
+    command
+}
+
+/// nextest when it is here: it gives each test a process of its own, so a crash costs one test.
+fn runner() -> Command {
+    let has_nextest = cargo(&["nextest", "--version"])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if has_nextest {
+        cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])
+    } else {
+        cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"])
+    }
+}
+
+fn step(name: &'static str, command: &mut Command) -> Outcome {
+    measured(name, || {
+        let status = command
+            .status()
+            .with_context(|| command.get_program().display().to_string())?;
+        if !status.success() {
+            bail!("{status}");
+        }
+        Ok(())
+    })
+}
+
+fn measured(name: &'static str, check: impl FnOnce() -> Result<()>) -> Outcome {
+    println!("== {name}");
+    let began = Instant::now();
+    let result = check();
+    if let Err(error) = &result {
+        println!("== {name} FAILED: {error:#}");
+    }
+    Outcome {
+        name,
+        passed: result.is_ok(),
+        seconds: began.elapsed().as_secs_f64(),
+    }
+}
+
+/// The core has no runtime and no client, and what is for tests stays out of the product.
+fn walls() -> Result<()> {
+    for (package, banned) in [
+        (
+            "nonstop-core",
+            &["tokio", "tokio-postgres", "clap", "nonstop-engine"] as &[&str],
+        ),
+        ("nonstop-engine", &["clap", "testkit", "nonstop"]),
+        ("nonstop", &["testkit", "xtask"]),
+    ] {
+        let output = cargo(&["tree", "--package", package, "--edges", "normal", "--prefix", "none"]).output()?;
+        if !output.status.success() {
+            bail!("cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let tree = String::from_utf8(output.stdout)?;
+        // The first line is the package itself.
+        let names = tree.lines().skip(1).filter_map(|line| line.split(' ').next());
+        for name in names {
+            if banned.contains(&name) {
+                bail!("{package} must not depend on {name}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One server of each major that is here. A server ends with this value, or with this process.
+struct Servers {
+    running: Vec<Server>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Servers {
+    fn start() -> Result<Self> {
+        let runtime = tokio::runtime::Runtime::new()?;
+        let starting: Vec<_> = testkit::majors()
+            .into_iter()
+            .map(|major| runtime.spawn(testkit::own_server(major, Options::default())))
+            .collect();
+        let mut running = Vec::new();
+        for start in starting {
+            running.push(runtime.block_on(start)??);
+        }
+        Ok(Self {
+            running,
+            _runtime: runtime,
+        })
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.running
+            .iter()
+            .map(|server| server.programs().version().to_string())
+            .collect()
+    }
+}
+
+fn tell(outcomes: &[Outcome], here: &[String], left_out: &[(u32, String)]) -> Result<()> {
+    println!("== summary");
+    for outcome in outcomes {
+        let word = if outcome.passed { "ok" } else { "FAILED" };
+        println!("   {:<22} {word:<7} {:>7.1} s", outcome.name, outcome.seconds);
+    }
+    if here.is_empty() {
+        println!("   PostgreSQL: NONE, every live test was left out");
+    } else {
+        println!("   PostgreSQL: {}", here.join(", "));
+    }
+    for (major, reason) in left_out {
+        println!("   LEFT OUT: PostgreSQL {major}: {reason}");
+    }
+    let failed: Vec<_> = outcomes
+        .iter()
+        .filter(|outcome| !outcome.passed)
+        .map(|outcome| outcome.name)
+        .collect();
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    println!("== all passed");
+    Ok(())
+}
