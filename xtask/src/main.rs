@@ -1,12 +1,16 @@
 //! What `./x <verb>` runs. Everything here is for people who work on nonstop; nothing of it is shipped.
-#![expect(clippy::print_stdout, reason = "its output is for the person who runs it")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "its output is for the person who runs it"
+)]
 
 mod majors;
 mod suite;
 
 use anyhow::{Result, bail};
 use std::env;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 const USAGE: &str = "\
 usage: ./x <verb>
@@ -15,8 +19,18 @@ usage: ./x <verb>
   demo [flag…]  nonstop demo, built for speed
   majors        fetch the PostgreSQL majors that this machine lacks";
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("x: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
     let Some((verb, rest)) = arguments.split_first() else {
         bail!("{USAGE}");
     };

