@@ -6,3 +6,4 @@ pub mod target;
 pub mod tls;
 pub mod session;
 pub mod advisory;
+pub mod introspect;
