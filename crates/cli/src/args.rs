@@ -1,0 +1,199 @@
+//! The command line: what every verb shares. Each verb's own flags stand beside the verb.
+
+use crate::commands::completions;
+use crate::config::{ConfigFile, Flags, Secret};
+use crate::duration::Span;
+use crate::exit::{EXIT_CODES, Problem};
+use crate::layouts::LayoutChoice;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use nonstop_core::planner::{Breaking, PlanSettings};
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// Schema changes on a live PostgreSQL without stopping anybody.
+///
+/// nonstop takes plain SQL migrations (Prisma folders first of all) as they are, and applies them to a live database so that
+/// no statement of the application waits longer than a bound that you set, nothing is left half done, and the history
+/// table that your own tool reads stays true.
+#[derive(Debug, Parser)]
+#[command(name = "nonstop", version, after_help = EXIT_CODES, propagate_version = false, max_term_width = 100)]
+#[command(disable_help_subcommand = true)]
+pub struct Cli {
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+    /// What every verb takes.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+/// What every verb takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Common {
+    /// Folder of migrations [default: the Prisma project's, else prisma/migrations, migrations or db/migrations]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub dir: Option<PathBuf>,
+    /// How the folder is laid out [default: auto]
+    #[arg(long, global = true, value_enum, value_name = "LAYOUT")]
+    pub layout: Option<LayoutChoice>,
+    /// Where the database is [else: `NONSTOP_DATABASE_URL`, `DIRECT_URL`, `DATABASE_URL`, nonstop.toml, the Prisma project]
+    #[arg(long, global = true, value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<Secret>,
+    /// Configuration file [default: nonstop.toml where there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// When to colour
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    /// Only results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// More: where settings came from, every try for a lock
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+impl Common {
+    /// What the configuration needs of them.
+    pub fn flags(&self) -> Flags {
+        Flags {
+            dir: self.dir.clone(),
+            layout: self.layout,
+            database_url: self.database_url.clone(),
+            config: self.config.clone(),
+        }
+    }
+}
+
+/// The value of `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The value of `--format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs: one document, or JSON Lines for `deploy`.
+    Json,
+}
+
+/// `--breaking`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BreakingChoice {
+    /// Run as written, with a warning.
+    AsWritten,
+    /// Refuse the migration.
+    Refuse,
+    /// Expand now and contract later.
+    Expand,
+}
+
+/// `--allow`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Allow {
+    /// Statements that lose data.
+    DataLoss,
+    /// Statements that block and work, and have no safe form.
+    Blocking,
+}
+
+/// `--on-failure`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// Undo the finished steps, newest first.
+    Unwind,
+    /// Keep them; the next deploy goes on from there.
+    Keep,
+}
+
+/// `--fail-on`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailOn {
+    /// Errors only.
+    Error,
+    /// Warnings too.
+    Warning,
+    /// Nothing.
+    Never,
+}
+
+/// How statements become steps: shared by `plan` and `deploy`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Safety")]
+pub struct PolicyArgs {
+    /// The longest that a statement of the application may wait because of us [default: 200ms]
+    #[arg(long, value_name = "DURATION")]
+    pub max_block: Option<Span>,
+    /// Tables of at most N rows (and 8 MiB) need no safe form; 0: every existing table counts as large [default: 10000]
+    #[arg(long, value_name = "N")]
+    pub small_rows: Option<u64>,
+    /// What to do with statements that break running code: DROP, RENAME, … [default: as-written]
+    #[arg(long, value_enum, value_name = "POLICY")]
+    pub breaking: Option<BreakingChoice>,
+    /// Run what blocks or loses data and has no safe form
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "HAZARD")]
+    pub allow: Vec<Allow>,
+    /// No rewriting: the files as they are, with timeouts and retries only
+    #[arg(long)]
+    pub as_written: bool,
+    /// Stop after this migration
+    #[arg(long, value_name = "NAME")]
+    pub until: Option<String>,
+}
+
+impl PolicyArgs {
+    /// The planner's settings: flags first, then the file, then the defaults.
+    pub fn settings(&self, file: &ConfigFile) -> Result<PlanSettings, Problem> {
+        let defaults = PlanSettings::default();
+        let allow = match (self.allow.as_slice(), &file.allow) {
+            ([], Some(of_file)) => of_file.as_slice(),
+            (of_flags, _) => of_flags,
+        };
+        let max_block = self
+            .max_block
+            .or(file.max_block)
+            .map_or(defaults.max_block, |span| span.0);
+        if max_block.is_zero() {
+            return Err(Problem::usage(
+                "--max-block must be longer than 0: a lock needs a moment even when nobody waits",
+            ));
+        }
+        let breaking = match self.breaking.or(file.breaking) {
+            None | Some(BreakingChoice::AsWritten) => Breaking::AsWritten,
+            Some(BreakingChoice::Refuse) => Breaking::Refuse,
+            Some(BreakingChoice::Expand) => {
+                return Err(Problem::usage("--breaking expand is not available yet")
+                    .detail("use as-written (the default: run them, with a warning) or refuse"));
+            }
+        };
+        Ok(PlanSettings {
+            max_block,
+            small_rows: self.small_rows.or(file.small_rows).unwrap_or(defaults.small_rows),
+            allow_blocking: allow.contains(&Allow::Blocking),
+            allow_data_loss: allow.contains(&Allow::DataLoss),
+            breaking,
+            as_written: self.as_written,
+        })
+    }
+}

@@ -1,0 +1,337 @@
+//! A deploy told as it happens, line by line.
+//!
+//! The teller remembers only what keeps it from repeating itself; it knows no clock and no terminal, so the same lines
+//! appear above a progress bar and in a log file.
+
+use super::{DIM, ERROR, GOOD, NAME, WARNING, count, indent, one_line, styled};
+use crate::duration::in_words;
+use crate::terminal::Verbosity;
+use nonstop_engine::event::{Event, Failure, Holder, Outcome, Verdict};
+use std::time::Duration;
+
+/// Tells a run.
+#[derive(Debug)]
+pub struct Story {
+    verbosity: Verbosity,
+    steps: usize,
+    /// What the last wait line said, and after how long.
+    wait: Option<(String, u64)>,
+    /// The last progress line's phase and tenth.
+    progress: Option<(String, u64)>,
+    applied: usize,
+}
+
+/// In a wait that nothing changes about, a line is repeated after this long.
+const REPEAT_WAIT_MS: u64 = 15_000;
+
+impl Story {
+    /// Nothing told yet.
+    pub fn new(verbosity: Verbosity) -> Self {
+        Self {
+            verbosity,
+            steps: 0,
+            wait: None,
+            progress: None,
+            applied: 0,
+        }
+    }
+
+    /// The line for an event, if it deserves one.
+    pub fn line(&mut self, event: &Event) -> Option<String> {
+        let line = self.tell(event)?;
+        let important = matches!(event, Event::MigrationFailed { .. })
+            || matches!(event, Event::Gate { verdict, .. } if *verdict == Verdict::Stop);
+        (self.verbosity > Verbosity::Quiet || important).then_some(line)
+    }
+
+    fn tell(&mut self, event: &Event) -> Option<String> {
+        match event {
+            Event::RunStarted {
+                migrations,
+                server_version,
+                ..
+            } => Some(started(migrations, server_version)),
+            Event::Gate { gate, verdict, message } => gate_line(gate, *verdict, message, self.verbosity),
+            Event::MigrationStarted {
+                migration,
+                steps,
+                resumed,
+            } => {
+                self.steps = *steps;
+                let resumed = match resumed {
+                    0 => String::new(),
+                    done => format!(", going on after {} of an earlier run", count(*done, "step")),
+                };
+                let steps = count(*steps, "step");
+                Some(format!(
+                    "{}  {}",
+                    styled(NAME, migration),
+                    styled(DIM, format!("{steps}{resumed}"))
+                ))
+            }
+            Event::StepStarted {
+                step, kind, summary, ..
+            } => {
+                (self.wait, self.progress) = (None, None);
+                let of = self.steps;
+                Some(format!("  {step}/{of} {kind:<8} {}", one_line(summary, 100)))
+            }
+            Event::LockWait {
+                waiting_for,
+                holders,
+                waited_ms,
+                ..
+            } => self.wait_line(waiting_for, holders, *waited_ms),
+            Event::LockRetry {
+                attempt,
+                reason,
+                pause_ms,
+                ..
+            } => (self.verbosity == Verbosity::Verbose)
+                .then(|| styled(DIM, format!("      try {attempt}: {reason}; again in {pause_ms} ms"))),
+            Event::Progress { phase, done, total, .. } => self.progress_line(phase, *done, *total),
+            Event::StepFinished { duration_ms, .. } => (*duration_ms >= 1_000 || self.verbosity == Verbosity::Verbose)
+                .then(|| styled(DIM, format!("      done in {}", words(*duration_ms)))),
+            Event::StepUndone { step, .. } => Some(format!("  step {step} undone")),
+            Event::MigrationFinished { duration_ms, .. } => {
+                self.applied += 1;
+                Some(format!("  {} in {}", styled(GOOD, "applied"), words(*duration_ms)))
+            }
+            Event::MigrationFailed {
+                migration,
+                error,
+                undone,
+                resumable,
+            } => Some(failure(migration, error, undone, *resumable)),
+            Event::Warning { migration, message } => {
+                let about = migration.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+                Some(format!("{}: {about}{message}", styled(WARNING, "warning")))
+            }
+            // Told as the result, on the other stream; and events of a later version are for later faces.
+            _ => None,
+        }
+    }
+
+    fn wait_line(&mut self, waiting_for: &str, holders: &[Holder], waited_ms: u64) -> Option<String> {
+        let who = match holders {
+            [] => "nobody that can be seen holds it".to_owned(),
+            holders => holders.iter().map(holder).collect::<Vec<_>>().join("\n        "),
+        };
+        let pids: Vec<_> = holders.iter().map(|holder| holder.pid).collect();
+        let key = format!("{waiting_for} {pids:?}");
+        if let Some((told, at)) = &self.wait
+            && *told == key
+            && waited_ms < at.saturating_add(REPEAT_WAIT_MS)
+        {
+            return None;
+        }
+        self.wait = Some((key, waited_ms));
+        let head = format!("      waiting for {waiting_for}, {} so far", words(waited_ms));
+        Some(format!("{head}\n        {who}"))
+    }
+
+    fn progress_line(&mut self, phase: &str, done: u64, total: u64) -> Option<String> {
+        let tenth = (done.saturating_mul(10)).checked_div(total).unwrap_or(0);
+        let now = (phase.to_owned(), tenth);
+        if self.progress.as_ref() == Some(&now) {
+            return None;
+        }
+        self.progress = Some(now);
+        let percent = match total {
+            0 => String::new(),
+            total => format!(" {} %", done.saturating_mul(100) / total),
+        };
+        Some(styled(DIM, format!("      {phase}{percent}")))
+    }
+}
+
+/// The last line, for stdout.
+pub fn conclusion(outcome: Outcome, applied: usize, duration_ms: u64) -> String {
+    let applied_text = count(applied, "migration");
+    let took = words(duration_ms);
+    match outcome {
+        Outcome::Done => styled(GOOD, format!("Applied {applied_text} in {took}.")),
+        Outcome::Nothing => "Nothing to do: every migration is applied.".to_owned(),
+        Outcome::Failed => {
+            let text = format!("Failed after {took}; {applied_text} applied before. Nothing is half done.");
+            styled(ERROR, text)
+        }
+        Outcome::Refused => styled(ERROR, "Refused; nothing was touched."),
+        Outcome::Resumable => {
+            let text = format!("Stopped part way after {took}; {applied_text} applied before.");
+            format!("{} Run `nonstop deploy` again to go on.", styled(WARNING, text))
+        }
+    }
+}
+
+/// A session in a line.
+pub fn holder(holder: &Holder) -> String {
+    let Holder {
+        pid,
+        user,
+        application,
+        state,
+        age_ms,
+        query,
+        mode,
+        relation,
+    } = holder;
+    let who = match (pid, application.as_str()) {
+        (0, _) => format!("a prepared transaction of {user}"),
+        (pid, "") => format!("pid {pid} ({user})"),
+        (pid, application) => format!("pid {pid} ({user}, {application})"),
+    };
+    let holds = match (mode, relation) {
+        (Some(mode), Some(relation)) => format!(" holds {mode} on {relation}"),
+        (Some(mode), None) => format!(" holds {mode}"),
+        (None, _) => String::new(),
+    };
+    let query = match one_line(query, 80) {
+        empty if empty.is_empty() => String::new(),
+        query => format!(": {query}"),
+    };
+    format!("{who}{holds}, {state} for {}{query}", words(*age_ms))
+}
+
+fn started(migrations: &[String], server_version: &str) -> String {
+    let shown = 12;
+    let mut lines = vec![format!(
+        "{}, PostgreSQL {server_version}",
+        count(migrations.len(), "pending migration")
+    )];
+    lines.extend(migrations.iter().take(shown).map(|name| format!("  {name}")));
+    if migrations.len() > shown {
+        lines.push(format!("  … and {} more", migrations.len() - shown));
+    }
+    lines.join("\n")
+}
+
+fn gate_line(gate: &str, verdict: Verdict, message: &str, verbosity: Verbosity) -> Option<String> {
+    match verdict {
+        Verdict::Ok => {
+            (verbosity == Verbosity::Verbose).then(|| format!("{} {gate}: {message}", styled(GOOD, "ok     ")))
+        }
+        Verdict::Warning => Some(format!("{} {gate}: {message}", styled(WARNING, "warning"))),
+        Verdict::Stop => Some(format!("{} {gate}: {message}", styled(ERROR, "stop   "))),
+        Verdict::Skipped => Some(format!("{} {gate}: {message}", styled(DIM, "skipped"))),
+    }
+}
+
+/// Everything known of a failure: the statement, its place, what the server said, what was undone, what to do next.
+fn failure(migration: &str, error: &Failure, undone: &[String], resumable: bool) -> String {
+    let mut lines = vec![format!(
+        "{} {}: {}",
+        styled(ERROR, "failed"),
+        styled(NAME, migration),
+        error.message
+    )];
+    let mut fact = |name: &str, text: &Option<String>| {
+        if let Some(text) = text {
+            let rest = indent(text.trim_end(), 15);
+            lines.push(format!("  {name:<12} {}", rest.trim_start()));
+        }
+    };
+    fact("statement", &error.statement);
+    fact("SQLSTATE", &error.sqlstate);
+    fact("detail", &error.detail);
+    fact("hint", &error.hint);
+    if !error.rows.is_empty() {
+        fact("rows", &Some(error.rows.join("\n")));
+    }
+    if !undone.is_empty() {
+        fact("undone", &Some(undone.join("\n")));
+    }
+    let next = if resumable {
+        "`nonstop deploy` goes on from here once the cause is gone."
+    } else {
+        "Nothing of this migration is left. Change its data or its file, then run `nonstop deploy` again."
+    };
+    fact("next", &Some(next.to_owned()));
+    lines.join("\n")
+}
+
+fn words(millis: u64) -> String {
+    in_words(Duration::from_millis(millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    fn wait(waited_ms: u64) -> Event {
+        Event::LockWait {
+            migration: "m".to_owned(),
+            step: "1".to_owned(),
+            waiting_for: "public.Tip".to_owned(),
+            holders: vec![Holder {
+                pid: 42,
+                user: "bot".to_owned(),
+                application: "report".to_owned(),
+                state: "idle in transaction".to_owned(),
+                age_ms: 12_000,
+                query: "SELECT\n 1".to_owned(),
+                mode: Some("ACCESS SHARE".to_owned()),
+                relation: Some("public.Tip".to_owned()),
+            }],
+            waited_ms,
+        }
+    }
+
+    #[test]
+    fn a_wait_names_its_holder_and_is_not_repeated() {
+        let mut story = Story::new(Verbosity::Normal);
+        let line = story.line(&wait(1_200)).unwrap();
+        insta::assert_snapshot!(plain(&line), @r"
+              waiting for public.Tip, 1.2 s so far
+                pid 42 (bot, report) holds ACCESS SHARE on public.Tip, idle in transaction for 12 s: SELECT 1
+        ");
+        assert_eq!(story.line(&wait(1_400)), None);
+        assert!(story.line(&wait(17_000)).is_some());
+    }
+
+    #[test]
+    fn a_failure_says_everything() {
+        let event = Event::MigrationFailed {
+            migration: "20240101_x".to_owned(),
+            error: Failure {
+                statement: Some("CREATE UNIQUE INDEX a\n  ON b (c)".to_owned()),
+                sqlstate: Some("23505".to_owned()),
+                message: "duplicate values of (c) in public.b".to_owned(),
+                detail: Some("Key (c)=(1) is duplicated.".to_owned()),
+                hint: None,
+                rows: vec!["c=1: 2 rows".to_owned()],
+            },
+            undone: vec!["step 1".to_owned()],
+            resumable: false,
+        };
+        let line = Story::new(Verbosity::Quiet).line(&event).unwrap();
+        insta::assert_snapshot!(plain(&line), @r"
+        failed 20240101_x: duplicate values of (c) in public.b
+          statement    CREATE UNIQUE INDEX a
+                         ON b (c)
+          SQLSTATE     23505
+          detail       Key (c)=(1) is duplicated.
+          rows         c=1: 2 rows
+          undone       step 1
+          next         Nothing of this migration is left. Change its data or its file, then run `nonstop deploy` again.
+        ");
+    }
+
+    #[test]
+    fn progress_is_told_in_tenths() {
+        let progress = |done| Event::Progress {
+            migration: "m".to_owned(),
+            step: "1".to_owned(),
+            phase: "building index".to_owned(),
+            done,
+            total: 1000,
+        };
+        let mut story = Story::new(Verbosity::Normal);
+        let told = (0..=1000).filter(|done| story.line(&progress(*done)).is_some()).count();
+        assert_eq!(told, 11);
+    }
+}

@@ -1,0 +1,72 @@
+//! For people: plain sentences, colour where the stream takes it (the stream strips it elsewhere).
+
+pub mod events;
+pub mod plan;
+
+use anstyle::{AnsiColor, Style};
+
+/// What went wrong, or stops.
+pub const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// What deserves a look.
+pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+/// What went well.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+/// Names.
+pub const NAME: Style = Style::new().bold();
+/// What is beside the point.
+pub const DIM: Style = Style::new().dimmed();
+
+/// Text in a style.
+pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// `1 migration`, `2 migrations`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
+}
+
+/// A statement on one line, shortened to a width.
+pub(crate) fn one_line(sql: &str, width: usize) -> String {
+    let flat = sql
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("--"))
+        .collect::<Vec<_>>()
+        .join(" ");
+    if flat.chars().count() <= width {
+        return flat;
+    }
+    let short: String = flat.chars().take(width.saturating_sub(1)).collect();
+    format!("{}…", short.trim_end())
+}
+
+/// Indents every line.
+pub(crate) fn indent(text: &str, by: usize) -> String {
+    let margin = " ".repeat(by);
+    text.lines()
+        .map(|line| {
+            if line.is_empty() {
+                String::new()
+            } else {
+                format!("{margin}{line}")
+            }
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_are_shortened() {
+        assert_eq!(one_line("-- why\nSELECT\n  1;\n", 20), "SELECT 1;");
+        assert_eq!(one_line("SELECT 'äöüäöüäöü'", 10), "SELECT 'ä…");
+    }
+}

@@ -1,0 +1,13 @@
+//! JSON: the documents of the contract, each with its `schema`. Fields are added, never renamed.
+
+pub mod event;
+pub mod plan;
+
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// Writes a document and a line end.
+fn document(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    out.write_all(b"\n")
+}

@@ -1,0 +1,4 @@
+//! How results look. A format turns a value into bytes on a writer; it opens nothing and knows no clock.
+
+pub mod human;
+pub mod json;

@@ -1,0 +1,116 @@
+//! `NAME.up.sql` with `NAME.down.sql`, in the order of bytes: golang-migrate, sqlx, and many by hand.
+
+use super::{Folder, LayoutChoice, LayoutError, Tree, migration};
+use nonstop_core::migration::{Migration, TransactionModel};
+
+const UP: &str = ".up.sql";
+const DOWN: &str = ".down.sql";
+
+/// What shows that a folder has this form.
+pub(super) fn detect(tree: &Tree) -> Option<String> {
+    tree.files()
+        .find(|(name, _)| name.ends_with(UP))
+        .map(|(name, _)| name.to_owned())
+}
+
+/// The migrations in the order of bytes.
+#[expect(clippy::unnecessary_wraps, reason = "every layout has this signature")]
+pub(super) fn read(tree: &Tree) -> Result<Folder, LayoutError> {
+    let file = |name: &str| {
+        tree.files()
+            .find(|(file, _)| *file == name)
+            .and_then(|(_, text)| text.text())
+    };
+    let mut migrations: Vec<Migration> = tree
+        .files()
+        .filter_map(|(file_name, text)| Some((file_name.strip_suffix(UP)?, text)))
+        .map(|(name, text)| {
+            let (up, down) = (format!("{name}{UP}"), format!("{name}{DOWN}"));
+            migration(
+                name,
+                (tree.path_of(&[&up]), text.text()),
+                (tree.path_of(&[&down]), file(&down)),
+                TransactionModel::Whole,
+            )
+        })
+        .collect();
+    // By the name, not by the file: `a.up.sql` and `a_b.up.sql` sort differently.
+    migrations.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut warnings = order_warnings(&migrations);
+    warnings.extend(orphans(tree, &migrations));
+    Ok(Folder {
+        layout: LayoutChoice::Updown,
+        path: tree.path.clone(),
+        migrations,
+        warnings,
+    })
+}
+
+/// `10_b` before `9_a`: right by bytes, and hardly what was meant.
+fn order_warnings(migrations: &[Migration]) -> Vec<String> {
+    let neighbours = migrations.iter().zip(migrations.iter().skip(1));
+    neighbours
+        .filter(|(first, second)| {
+            let numbers = leading_number(&first.name).zip(leading_number(&second.name));
+            numbers.is_some_and(|(first, second)| first > second)
+        })
+        .map(|(first, second)| {
+            format!(
+                "`{}` runs before `{}`, because names are ordered by bytes. Fill the numbers up with zeros.",
+                first.name, second.name
+            )
+        })
+        .collect()
+}
+
+fn leading_number(name: &str) -> Option<u128> {
+    let digits = name.bytes().take_while(u8::is_ascii_digit).count();
+    name[..digits].parse().ok()
+}
+
+fn orphans(tree: &Tree, migrations: &[Migration]) -> Vec<String> {
+    tree.files()
+        .filter_map(|(file, _)| file.strip_suffix(DOWN))
+        .filter(|name| migrations.iter().all(|migration| migration.name != **name))
+        .map(|name| {
+            format!(
+                "`{}` has no `{name}{UP}` beside it and is left out.",
+                tree.path_of(&[&format!("{name}{DOWN}")])
+            )
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::tree;
+    use super::*;
+
+    #[test]
+    fn pairs_in_the_order_of_bytes() {
+        let tree = tree(&[
+            ("20240520_1200_add_safe_constraint.up.sql", "SELECT 1"),
+            ("20240520_1200_add_safe_constraint.down.sql", "SELECT 2"),
+            ("20240519.up.sql", ""),
+            ("notes.md", ""),
+            ("lost.down.sql", ""),
+        ]);
+        assert_eq!(detect(&tree).as_deref(), Some("20240519.up.sql"));
+        let folder = read(&tree).unwrap();
+        let names: Vec<_> = folder.migrations.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["20240519", "20240520_1200_add_safe_constraint"]);
+        assert_eq!(folder.migrations[0].down, None);
+        assert_eq!(folder.migrations[1].down.as_ref().unwrap().text, "SELECT 2");
+        assert_eq!(folder.warnings.len(), 1, "{:?}", folder.warnings);
+    }
+
+    #[test]
+    fn numbers_that_sort_oddly_are_named() {
+        let folder = read(&tree(&[("9_a.up.sql", ""), ("10_b.up.sql", "")])).unwrap();
+        assert!(
+            folder.warnings[0].contains("`10_b` runs before `9_a`"),
+            "{:?}",
+            folder.warnings
+        );
+    }
+}
