@@ -5,7 +5,7 @@
 //! are found and cancelled while we build (they could only end in Prisma's P1002).
 
 use crate::event::{Event, Events, Holder, millis};
-use crate::session::{ConnectError, Session};
+use crate::session::{ConnectError, Session, in_words};
 use crate::target::Target;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -82,7 +82,7 @@ pub enum LockError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// The lock's own session broke.
-    #[error("the session of the history lock broke: {0}")]
+    #[error("the session of the history lock failed: {}", in_words(.0))]
     Database(#[from] tokio_postgres::Error),
 }
 

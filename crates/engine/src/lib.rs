@@ -7,3 +7,6 @@ pub mod tls;
 pub mod session;
 pub mod advisory;
 pub mod introspect;
+pub mod history;
+pub mod gates;
+pub mod manage;

@@ -15,7 +15,7 @@ mod error;
 mod settings;
 
 pub use connect::Notice;
-pub use error::ConnectError;
+pub use error::{ConnectError, in_words};
 
 /// How long a server that says "starting up" is given.
 const START_PATIENCE: Duration = Duration::from_secs(30);

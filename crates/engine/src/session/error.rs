@@ -215,6 +215,18 @@ impl ConnectError {
     }
 }
 
+/// What the server said, with its SQLSTATE, detail and hint; or what happened to the connection. In one line.
+pub fn in_words(error: &tokio_postgres::Error) -> String {
+    let Some(said) = error.as_db_error() else {
+        return chain(error);
+    };
+    let mut text = format!("{} (SQLSTATE {})", said.message(), said.code().code());
+    for more in [said.detail(), said.hint()].into_iter().flatten() {
+        let _ = write!(text, ". {}", more.trim_end_matches('.'));
+    }
+    text
+}
+
 /// An error and its causes in one line.
 pub(super) fn chain(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();
