@@ -33,6 +33,37 @@ fn may_hold_password(url: &str) -> bool {
     user.contains(':') || url.to_ascii_lowercase().contains("password")
 }
 
+/// A text without the passwords of the URLs in it: a URL given where none belongs is repeated by the error that says so.
+pub(crate) fn passwords(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, url) = rest.split_at(at + 3);
+        out.push_str(before);
+        let end = url
+            .find(|ch: char| ch.is_whitespace() || ch == '\'' || ch == '`')
+            .unwrap_or(url.len());
+        let (url, after) = url.split_at(end);
+        out.push_str(&without_password(url));
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+fn without_password(url: &str) -> String {
+    let (user, server) = url.rsplit_once('@').map_or(("", url), |(user, server)| (user, server));
+    let server = match server.to_ascii_lowercase().find("password=") {
+        Some(at) => format!("{}***", &server[..at + "password=".len()]),
+        None => server.to_owned(),
+    };
+    match user.split_once(':') {
+        Some((name, _)) => format!("{name}:***@{server}"),
+        None if user.is_empty() => server,
+        None => format!("{user}@{server}"),
+    }
+}
+
 /// Does not come back where it succeeds; where it does not, the run goes on as it was.
 #[cfg(unix)]
 fn restart(url: &str) {
@@ -97,6 +128,15 @@ mod tests {
             "--database-url=postgresql://hidden",
         ];
         assert_eq!(seen, expected.map(OsString::from));
+    }
+
+    #[test]
+    fn passwords_are_cut_out_of_texts() {
+        assert_eq!(
+            passwords("unexpected 'postgres://u:a:b@c@h/d' and x://h/d?sslpassword=y, x://u@h"),
+            "unexpected 'postgres://u:***@h/d' and x://h/d?sslpassword=*** x://u@h"
+        );
+        assert_eq!(passwords("nothing"), "nothing");
     }
 
     #[test]
