@@ -21,23 +21,21 @@ impl Builder<'_> {
         let Some(table) = self.existing(&alter.name, alter.if_exists) else {
             return;
         };
-        let mut after = self.catalog.clone();
-        let mut actions: Vec<_> = alter.actions.iter().collect();
-        actions.sort_by_key(|action| crate::replay::pass(&action.kind));
-        for action in actions {
-            // Each action is judged on the catalog that the actions before it left, as the server does.
+        let mut actions: Vec<&ActionKind> = alter.actions.iter().map(|action| &action.kind).collect();
+        actions.sort_by_key(|action| crate::replay::pass(action));
+        if let [only] = actions[..] {
+            return self.action(&table, alter.only, only, &actions);
+        }
+        // Each action is judged on the catalog that the actions before it left, as the server does.
+        let mut changed = self.catalog.clone();
+        for action in &actions {
             let mut inner = Builder {
-                catalog: &after,
+                catalog: &changed,
                 effect: std::mem::take(&mut self.effect),
             };
-            inner.action(
-                &table,
-                alter.only,
-                &action.kind,
-                &alter.actions.iter().map(|a| &a.kind).collect::<Vec<_>>(),
-            );
+            inner.action(&table, alter.only, action, &actions);
             self.effect = inner.effect;
-            crate::replay::apply_action(&mut after, &table, &action.kind);
+            crate::replay::apply_action(&mut changed, &table, action);
         }
     }
 
@@ -60,16 +58,12 @@ impl Builder<'_> {
 
     fn family_lock(&mut self, table: &Name, only: bool, mode: crate::lock::LockMode) {
         if only {
-            self.lock(table, mode)
+            self.lock(table, mode);
         } else {
-            self.lock_family(table, mode)
+            self.lock_family(table, mode);
         }
     }
 
-    #[expect(
-        clippy::too_many_lines,
-        reason = "one arm per action, in the order of the manual: a table, not a procedure"
-    )]
     fn action(&mut self, table: &Name, only: bool, action: &ActionKind, all: &[&ActionKind]) {
         match action {
             ActionKind::AddColumn { column, if_not_exists } => self.add_column(table, column, *if_not_exists, all),
@@ -145,7 +139,7 @@ impl Builder<'_> {
                 finalize,
             } => self.detach(table, child, *concurrently, *finalize),
             ActionKind::ColumnOptions { .. } | ActionKind::ClusterOn => {
-                self.family_lock(table, only, ShareUpdateExclusive)
+                self.family_lock(table, only, ShareUpdateExclusive);
             }
             ActionKind::RelationOptions => self.lock(table, ShareUpdateExclusive),
             ActionKind::ReplicaIdentity { index } => {
@@ -435,9 +429,9 @@ impl Builder<'_> {
                 } else {
                     self.lock(table, Share);
                     if only {
-                        self.work(table, Work::IndexBuild)
+                        self.work(table, Work::IndexBuild);
                     } else {
-                        self.work_family(table, Work::IndexBuild)
+                        self.work_family(table, Work::IndexBuild);
                     }
                 }
                 if matches!(def.kind, ConstraintKindDef::PrimaryKey(_)) {

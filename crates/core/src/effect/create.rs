@@ -149,7 +149,7 @@ impl Builder<'_> {
         } else {
             self.lock_family(&table, Share);
         }
-        if !present && !(partitioned && index.only) {
+        if !(present || partitioned && index.only) {
             self.work_family(&table, Work::IndexBuild);
         }
     }

@@ -41,7 +41,7 @@ impl Builder<'_> {
                     }
                 }
                 ObjectKind::Extension => {
-                    self.opaque(format!("dropping extension {name} may drop columns that use its types"))
+                    self.opaque(format!("dropping extension {name} may drop columns that use its types"));
                 }
                 ObjectKind::Statistics
                 | ObjectKind::Column

@@ -105,26 +105,40 @@ fn agrees_with_what_was_measured() {
                         .iter()
                         .all(|(name, mode)| known(name) || is_index(text("setup_sql"), name) || mode == "ACCESS SHARE")
             };
-            let ddl = ["create-index", "add-column", "alter-type", "alter-column", "add-constraint", "partition", "storage"]
-                .contains(&text("kind"));
+            let ddl = [
+                "create-index",
+                "add-column",
+                "alter-type",
+                "alter-column",
+                "add-constraint",
+                "partition",
+                "storage",
+            ]
+            .contains(&text("kind"));
             let touched: BTreeSet<String> = ["scans", "rewrites"]
                 .iter()
                 .flat_map(|key| measured[*key].as_array().into_iter().flatten())
                 .filter_map(|name| name.as_str().map(str::to_owned))
-                .filter(|name| !name.starts_with("toast") && !name.starts_with('+') && !is_index(text("setup_sql"), name))
+                .filter(|name| {
+                    !name.starts_with("toast") && !name.starts_with('+') && !is_index(text("setup_sql"), name)
+                })
                 .collect();
             if ddl && error.is_none() && said.error.is_none() && touched != said.work {
-                misses.push(format!("{} {major}: WORK said {:?}; measured {touched:?}", text("id"), said.work));
+                misses.push(format!(
+                    "{} {major}: WORK said {:?}; measured {touched:?}",
+                    text("id"),
+                    said.work
+                ));
             }
             if fine {
-                agree += 1
+                agree += 1;
             } else {
                 misses.push(format!(
                     "{} {major}: said {:?} {:?}; measured {measured_strong:?} {error:?}",
                     text("id"),
                     said_strong,
                     said.error
-                ))
+                ));
             }
         }
     }

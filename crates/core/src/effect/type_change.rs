@@ -28,24 +28,32 @@ pub(super) fn is_free(from: &str, to: &str, utc: bool) -> bool {
         (None, Some(_)) => false,
     };
     match (from.as_str(), to.as_str()) {
-        ("character varying", "character varying") | ("bit varying", "bit varying") => wider(&old, &new),
-        ("character varying", "text") | ("cidr", "inet") | ("text", "citext") | ("character varying", "citext") => true,
         ("text", "character varying") => new.is_empty(),
         ("numeric", "numeric") => {
-            new.is_empty()
-                || (!old.is_empty() && wider(&old, &new) && old.get(1).unwrap_or(&0) == new.get(1).unwrap_or(&0))
+            let scale = |modifiers: &[u32]| modifiers.get(1).copied().unwrap_or(0);
+            new.is_empty() || (!old.is_empty() && wider(&old, &new) && scale(&old) == scale(&new))
         }
-        ("interval", "interval")
-        | ("timestamp without time zone", "timestamp without time zone")
-        | ("timestamp with time zone", "timestamp with time zone")
-        | ("time without time zone", "time without time zone")
-        | ("time with time zone", "time with time zone") => wider(&old, &new),
         ("timestamp without time zone", "timestamp with time zone")
         | ("timestamp with time zone", "timestamp without time zone") => utc && wider(&old, &new),
-        ("integer", "oid" | "regclass" | "regtype") | ("oid", "integer") => true,
-        _ => false,
+        ("character varying", "text" | "citext")
+        | ("cidr", "inet")
+        | ("text", "citext")
+        | ("integer", "oid" | "regclass" | "regtype")
+        | ("oid", "integer") => true,
+        (same, other) => same == other && MODIFIED.contains(&same) && wider(&old, &new),
     }
 }
+
+/// Types whose modifier is a limit that can be raised without touching the rows.
+const MODIFIED: &[&str] = &[
+    "character varying",
+    "bit varying",
+    "interval",
+    "timestamp without time zone",
+    "timestamp with time zone",
+    "time without time zone",
+    "time with time zone",
+];
 
 /// Whether a plain index on the column survives a free change: only when values compare as before.
 pub(super) fn keeps_index(from: &str, to: &str) -> bool {

@@ -67,7 +67,7 @@ fn each_column(catalog: &mut Catalog, table: &Name, column: &str, mut change: im
         rel.columns
             .iter_mut()
             .filter(|c| c.name == column)
-            .for_each(&mut change)
+            .for_each(&mut change);
     });
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn apply(catalog: &mut Catalog, table: &Name, action: &ActionKind) ->
                 rel.constraints
                     .iter_mut()
                     .filter(|c| c.name == *name)
-                    .for_each(|c| c.valid = true)
+                    .for_each(|c| c.valid = true);
             });
             Known
         }

@@ -293,12 +293,11 @@ fn key_index(catalog: &mut Catalog, table: &Name, name: &str, def: &ConstraintDe
 
 /// The name that an index has or would get.
 pub fn index_name(catalog: &Catalog, table: &Name, index: &CreateIndex) -> String {
-    match &index.name {
-        Some(name) => name.clone(),
-        None => {
-            let all: Vec<String> = index.key_names.iter().chain(&index.include).cloned().collect();
-            catalog.choose_index_name(table, &index_column_names(&all), None)
-        }
+    if let Some(name) = &index.name {
+        name.clone()
+    } else {
+        let all: Vec<String> = index.key_names.iter().chain(&index.include).cloned().collect();
+        catalog.choose_index_name(table, &index_column_names(&all), None)
     }
 }
 

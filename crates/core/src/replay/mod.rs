@@ -72,7 +72,6 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
             );
             Known
         }
-        Kind::AlterDomain { .. } => Unknown,
         Kind::CreateType { name, composite } => {
             let name = catalog.target(name);
             catalog
@@ -147,7 +146,11 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
             }
             Known
         }
-        Kind::Do { .. } | Kind::Call { .. } | Kind::Other { .. } | Kind::OutsideTransaction { .. } => Unknown,
+        Kind::AlterDomain { .. }
+        | Kind::Do { .. }
+        | Kind::Call { .. }
+        | Kind::Other { .. }
+        | Kind::OutsideTransaction { .. } => Unknown,
         Kind::Refresh { .. }
         | Kind::Owner { .. }
         | Kind::CreateRule { .. }

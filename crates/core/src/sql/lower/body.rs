@@ -6,10 +6,10 @@ use serde_json::Value;
 
 /// The statements of a `DO` block's body.
 pub(super) fn of_block(body: &str) -> Body {
-    let tag = (0..)
-        .map(|n| format!("$nonstop{n}$"))
-        .find(|tag| !body.contains(tag.as_str()))
-        .unwrap_or_default();
+    let mut tag = "$nonstop$".to_owned();
+    while body.contains(&tag) {
+        tag.insert(1, 'x');
+    }
     of_definition(&format!(
         "CREATE FUNCTION nonstop_body() RETURNS void LANGUAGE plpgsql AS {tag}{body}{tag}"
     ))

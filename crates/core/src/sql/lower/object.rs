@@ -10,7 +10,7 @@ use pg_query::protobuf::{self, ConstrType, DropBehavior, GrantTargetType, Node, 
 pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
     Some(match node {
         NodeEnum::DropStmt(drop) => Kind::Drop(drop_stmt(drop)),
-        NodeEnum::RenameStmt(rename) => Kind::Rename(rename_stmt(rename)?),
+        NodeEnum::RenameStmt(rename) => Kind::Rename(rename_stmt(rename)),
         NodeEnum::AlterObjectSchemaStmt(set) => Kind::SetSchema {
             object: object_kind(set.object_type()),
             name: name_of(set.relation.as_ref(), set.object.as_deref())?,
@@ -204,7 +204,7 @@ fn drop_stmt(drop: &protobuf::DropStmt) -> Drop {
     }
 }
 
-fn rename_stmt(rename: &protobuf::RenameStmt) -> Option<Rename> {
+fn rename_stmt(rename: &protobuf::RenameStmt) -> Rename {
     let object = object_kind(rename.rename_type());
     let member = matches!(
         object,
@@ -218,13 +218,13 @@ fn rename_stmt(rename: &protobuf::RenameStmt) -> Option<Rename> {
     // A schema, role or database is named by `subname` alone.
     let name =
         name_of(rename.relation.as_ref(), rename.object.as_deref()).unwrap_or_else(|| NameRef::bare(&rename.subname));
-    Some(Rename {
+    Rename {
         object,
         name,
         member: member.then(|| rename.subname.clone()),
         to: rename.newname.clone(),
         if_exists: rename.missing_ok,
-    })
+    }
 }
 
 fn alter_enum(alter: &protobuf::AlterEnumStmt) -> Option<Kind> {

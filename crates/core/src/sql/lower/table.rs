@@ -36,7 +36,7 @@ fn create_table(create: &CreateStmt, foreign: bool) -> Option<CreateTable> {
         columns: Vec::new(),
         constraints: Vec::new(),
         parents: super::names::relations(&create.inh_relations),
-        bound: create.partbound.as_ref().map(|bound| partition_bound(bound)),
+        bound: create.partbound.as_ref().map(partition_bound),
         partition_key: create.partspec.as_ref().map(partition_key),
         like: Vec::new(),
         foreign,
@@ -285,7 +285,7 @@ fn key_def(constraint: &Constraint) -> Option<KeyDef> {
 /// What stands behind `ON table` in `CREATE INDEX`.
 fn index_rest(mut index: IndexStmt) -> Option<SqlText> {
     index.relation = Some(placeholder());
-    index.idxname = "x".to_owned();
+    "x".clone_into(&mut index.idxname);
     index.unique = false;
     index.concurrent = false;
     index.if_not_exists = false;
