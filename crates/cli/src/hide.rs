@@ -35,32 +35,29 @@ fn may_hold_password(url: &str) -> bool {
 
 /// A text without the passwords of the URLs in it: a URL given where none belongs is repeated by the error that says so.
 pub(crate) fn passwords(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (before, url) = rest.split_at(at + 3);
-        out.push_str(before);
-        let end = url
-            .find(|ch: char| ch.is_whitespace() || ch == '\'' || ch == '`')
-            .unwrap_or(url.len());
-        let (url, after) = url.split_at(end);
-        out.push_str(&without_password(url));
-        rest = after;
-    }
-    out.push_str(rest);
-    out
+    let ends_word = |ch: char| ch.is_whitespace() || ch == '\'' || ch == '`';
+    text.split_inclusive(ends_word)
+        .map(|word| {
+            let end = word.trim_end_matches(ends_word).len();
+            format!("{}{}", without_password(&word[..end]), &word[end..])
+        })
+        .collect()
 }
 
-fn without_password(url: &str) -> String {
-    let (user, server) = url.rsplit_once('@').map_or(("", url), |(user, server)| (user, server));
+/// `user:***@host`, with or without a scheme, and `password=***`.
+fn without_password(word: &str) -> String {
+    let (scheme, rest) = word.find("://").map_or(("", word), |at| word.split_at(at + 3));
+    let (user, server) = rest
+        .rsplit_once('@')
+        .map_or(("", rest), |(user, server)| (user, server));
     let server = match server.to_ascii_lowercase().find("password=") {
         Some(at) => format!("{}***", &server[..at + "password=".len()]),
         None => server.to_owned(),
     };
     match user.split_once(':') {
-        Some((name, _)) => format!("{name}:***@{server}"),
-        None if user.is_empty() => server,
-        None => format!("{user}@{server}"),
+        Some((name, _)) => format!("{scheme}{name}:***@{server}"),
+        None if rest.contains('@') => format!("{scheme}{user}@{server}"),
+        None => format!("{scheme}{server}"),
     }
 }
 
@@ -133,8 +130,8 @@ mod tests {
     #[test]
     fn passwords_are_cut_out_of_texts() {
         assert_eq!(
-            passwords("unexpected 'postgres://u:a:b@c@h/d' and x://h/d?sslpassword=y, x://u@h"),
-            "unexpected 'postgres://u:***@h/d' and x://h/d?sslpassword=*** x://u@h"
+            passwords("unexpected 'postgres://u:a:b@c@h/d' and x://h/d?sslpassword=y x://u@h\n u:p@h @a a:b"),
+            "unexpected 'postgres://u:***@h/d' and x://h/d?sslpassword=*** x://u@h\n u:***@h @a a:b"
         );
         assert_eq!(passwords("nothing"), "nothing");
     }

@@ -102,7 +102,13 @@ pub fn render(status: &Status, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{} {}", styled(WARNING, "left behind"), leftover.in_words())?;
     }
     if status.is_up_to_date() && status.managed {
-        writeln!(out, "{}", styled(GOOD, "The database is up to date."))?;
+        let differs = !history.edited.is_empty() || !history.unknown.is_empty();
+        let text = if differs {
+            styled(WARNING, "Nothing is pending, but the folder is not what was applied.")
+        } else {
+            styled(GOOD, "The database is up to date.")
+        };
+        writeln!(out, "{text}")?;
     }
     let ways = ways_out(status);
     if !ways.is_empty() {
