@@ -37,9 +37,9 @@ fn may_hold_password(url: &str) -> bool {
 pub(crate) fn passwords(text: &str) -> String {
     let ends_word = |ch: char| ch.is_whitespace() || ch == '\'' || ch == '`';
     text.split_inclusive(ends_word)
-        .map(|word| {
+        .flat_map(|word| {
             let end = word.trim_end_matches(ends_word).len();
-            format!("{}{}", without_password(&word[..end]), &word[end..])
+            [without_password(&word[..end]), word[end..].to_owned()]
         })
         .collect()
 }
