@@ -11,13 +11,25 @@ use std::time::Duration;
 pub enum Attempt {
     /// `LOCK TABLE … NOWAIT`: never stands in the queue.
     NoWait,
-    /// Stand in the queue, for so long at each lock and so long for all of them together.
-    Queue {
-        /// The bound for one lock.
-        lock: LockTimeout,
-        /// The bound for all relations of the `LOCK` statement, because `lock_timeout` counts for each one anew.
-        all: StatementTimeout,
-    },
+    /// Stand in the queue for so long, for all relations of the group together.
+    Queue(LockTimeout),
+}
+
+impl Attempt {
+    /// `lock_timeout` for each of so many relations: it counts anew for each lock, so they share the whole.
+    pub fn for_each(self, relations: usize) -> LockTimeout {
+        let LockTimeout(all) = self.bound();
+        let share = all / u32::try_from(relations.max(1)).unwrap_or(u32::MAX);
+        LockTimeout(share.max(Duration::from_millis(1)))
+    }
+
+    /// How long statements under this try may wait for a lock that was not foreseen.
+    pub fn bound(self) -> LockTimeout {
+        match self {
+            Attempt::NoWait => LockTimeout(FIRST_QUEUE),
+            Attempt::Queue(all) => all,
+        }
+    }
 }
 
 /// What to do after a look at who holds the locks.
@@ -104,7 +116,7 @@ impl LockPace {
     /// The try failed; the pause before the next look. `jitter` is between 0 and 1.
     pub fn failed(&mut self, attempt: Attempt, jitter: f64) -> Duration {
         self.failures += 1;
-        if matches!(attempt, Attempt::Queue { .. }) {
+        if matches!(attempt, Attempt::Queue(_)) {
             self.queued += 1;
         }
         pause(self.failures, jitter)
@@ -131,10 +143,7 @@ impl LockPace {
         let most = self.bounds.max_block * fifths / 5;
         let grown = FIRST_QUEUE.mul_f64(1.5_f64.powi(self.queued.min(20).cast_signed()));
         let bound = grown.min(most).max(Duration::from_millis(1));
-        Attempt::Queue {
-            lock: LockTimeout(bound),
-            all: StatementTimeout(bound),
-        }
+        Attempt::Queue(LockTimeout(bound))
     }
 }
 
@@ -222,11 +231,9 @@ mod tests {
             assert_eq!(pace.next(Some(3 * MS), MS), Next::Try(Attempt::NoWait));
             pace.failed(Attempt::NoWait, 0.5);
         }
-        let first = Attempt::Queue {
-            lock: LockTimeout(10 * MS),
-            all: StatementTimeout(10 * MS),
-        };
+        let first = Attempt::Queue(LockTimeout(10 * MS));
         assert_eq!(pace.next(Some(3 * MS), MS), Next::Try(first));
+        assert_eq!(first.for_each(4), LockTimeout(Duration::from_micros(2_500)));
     }
 
     #[test]
@@ -269,8 +276,8 @@ mod tests {
             for _ in 0..failures {
                 pace.failed(pace.queue(), 1.0);
             }
-            let Attempt::Queue { lock, all } = pace.queue() else { panic!("queue() queues") };
-            prop_assert!(lock.0 <= bounds.max_block() * 4 / 5 && all.0 <= bounds.max_block() * 4 / 5);
+            let lock = pace.queue().bound();
+            prop_assert!(lock.0 <= bounds.max_block() * 4 / 5);
             prop_assert!(bounds.alarm(lock) <= bounds.max_block() * 4 / 5);
             prop_assert!(bounds.alarm(lock) >= lock.0);
         }

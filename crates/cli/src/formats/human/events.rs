@@ -207,8 +207,14 @@ fn started(migrations: &[String], server_version: &str) -> String {
 }
 
 fn gate_line(gate: &str, verdict: Verdict, message: &str, verbosity: Verbosity) -> Option<String> {
-    (verdict != Verdict::Ok || verbosity == Verbosity::Verbose)
-        .then(|| format!("{} {gate}: {message}", super::verdict(verdict)))
+    match verdict {
+        Verdict::Ok => {
+            (verbosity == Verbosity::Verbose).then(|| format!("{} {gate}: {message}", styled(GOOD, "ok     ")))
+        }
+        Verdict::Warning => Some(format!("{} {gate}: {message}", styled(WARNING, "warning"))),
+        Verdict::Stop => Some(format!("{} {gate}: {message}", styled(ERROR, "stop   "))),
+        Verdict::Skipped => Some(format!("{} {gate}: {message}", styled(DIM, "skipped"))),
+    }
 }
 
 /// Everything known of a failure: the statement, its place, what the server said, what was undone, what to do next.

@@ -1,0 +1,336 @@
+//! Runs the pending migrations of a folder: gates, plan, steps, history.
+//!
+//! A readable loop: what an earlier run left is finished first, then all pending migrations are planned before anything is
+//! touched, then each runs, as one transaction where it is one, else step by step with the journal.
+
+mod prepare;
+mod resume;
+mod run;
+
+use crate::advisory::{HistoryLock, LockError};
+use crate::event::{Event, Events, Outcome, Verdict, millis};
+use crate::gates::{Subject, run_gates};
+use crate::history::{History, RowState, recorded};
+use crate::journal::{self, InFlight};
+use crate::session::Session;
+use crate::target::Target;
+use crate::worker::{Worker, application_name};
+use nonstop_core::migration::Migration;
+use nonstop_core::pace::Bounds;
+use nonstop_core::plan::Plan;
+use nonstop_core::planner::{PlanSettings, plan_migration};
+use prepare::Foresight;
+use run::{End, Run};
+use std::time::{Duration, Instant};
+
+pub use crate::history::HistoryKind;
+pub use crate::stop::{Stop, StopSwitch};
+pub use crate::worker::DeployError;
+pub use prepare::Planner;
+
+/// What the user set about a run.
+#[derive(Debug, Clone)]
+pub struct DeployOptions {
+    /// What decides how statements become steps; `max_block` in it bounds every wait.
+    pub plan: PlanSettings,
+    /// The last migration to run.
+    pub until: Option<String>,
+    /// Plan only, change nothing.
+    pub dry_run: bool,
+    /// What becomes of a migration that fails in the middle.
+    pub on_failure: OnFailure,
+    /// How long the history lock is waited for; zero leaves at once.
+    pub wait: Duration,
+    /// How long the locks of one step are tried for.
+    pub patience: Duration,
+    /// Gates to pass over.
+    pub skip: Vec<String>,
+}
+
+/// What becomes of a migration that fails in the middle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OnFailure {
+    /// The steps done are taken back.
+    Unwind,
+    /// They stay, and the next run goes on from there.
+    Keep,
+}
+
+impl Default for DeployOptions {
+    fn default() -> Self {
+        Self {
+            plan: PlanSettings::default(),
+            until: None,
+            dry_run: false,
+            on_failure: OnFailure::Unwind,
+            wait: Duration::from_secs(60),
+            patience: Duration::from_secs(600),
+            skip: Vec::new(),
+        }
+    }
+}
+
+/// Runs the pending migrations. What happens is told as events, the last of which is always `run_finished`; an error is
+/// told to the caller only, and its [`DeployError::outcome`] is the run's.
+pub async fn deploy(
+    target: &Target,
+    migrations: &[Migration],
+    history: HistoryKind,
+    options: &DeployOptions,
+    events: &Events,
+    stop: Stop,
+) -> Result<Outcome, DeployError> {
+    deploy_by(plan_migration, target, migrations, history, options, (events, stop)).await
+}
+
+/// The same with a planner of the caller's own: plans made by hand are run under the same law.
+pub async fn deploy_by(
+    planner: Planner,
+    target: &Target,
+    migrations: &[Migration],
+    history: HistoryKind,
+    options: &DeployOptions,
+    (events, stop): (&Events, Stop),
+) -> Result<Outcome, DeployError> {
+    let started = Instant::now();
+    let mut applied = 0;
+    let order = Order {
+        planner,
+        target,
+        migrations,
+        history: History::new(history, target),
+        options,
+        events,
+    };
+    let outcome = order.carry_out(&stop, &mut applied).await;
+    events.send(Event::RunFinished {
+        outcome: outcome.as_ref().map_or_else(DeployError::outcome, |outcome| *outcome),
+        applied,
+        duration_ms: millis(started.elapsed()),
+    });
+    outcome
+}
+
+/// The plan that `deploy` would run now. Reads only.
+pub async fn plan(
+    target: &Target,
+    migrations: &[Migration],
+    history: HistoryKind,
+    options: &DeployOptions,
+) -> Result<Plan, DeployError> {
+    let session = Session::open(target, "nonstop plan").await?;
+    let history = History::new(history, target);
+    let rows = history.read(session.client()).await?.unwrap_or_default();
+    let pending = pending(migrations, &recorded(&rows), options.until.as_deref())?;
+    let mut foresight = Foresight::read(session.client(), target, &options.plan, plan_migration).await?;
+    let plans = pending.into_iter().map(|migration| foresight.plan(migration).plan);
+    Ok(Plan {
+        server_version: session.version(),
+        migrations: plans.collect(),
+    })
+}
+
+/// The pending ones in order, up to `until`.
+fn pending<'m>(
+    migrations: &'m [Migration],
+    recorded: &std::collections::BTreeSet<&str>,
+    until: Option<&str>,
+) -> Result<Vec<&'m Migration>, DeployError> {
+    let end = match until {
+        None => migrations.len(),
+        Some(name) => match migrations.iter().position(|migration| migration.name == name) {
+            Some(at) => at + 1,
+            None => return Err(DeployError::UnknownMigration { name: name.to_owned() }),
+        },
+    };
+    let standing = |migration: &&Migration| !recorded.contains(migration.name.as_str());
+    Ok(migrations[..end].iter().filter(standing).collect())
+}
+
+/// What is asked for.
+struct Order<'o> {
+    planner: Planner,
+    target: &'o Target,
+    migrations: &'o [Migration],
+    history: History,
+    options: &'o DeployOptions,
+    events: &'o Events,
+}
+
+impl Order<'_> {
+    async fn carry_out(&self, stop: &Stop, applied: &mut usize) -> Result<Outcome, DeployError> {
+        let run = uuid::Uuid::new_v4().simple().to_string()[..12].to_owned();
+        let name = application_name(&run);
+        let session = Session::open(self.target, &name).await?;
+        if self.options.dry_run {
+            return self.rehearse(&session, &run).await;
+        }
+        // Without a connection of our own there is no lock to hold; the gate says so.
+        if session.is_pooled() && self.are_shut(&session, None, None, None).await? {
+            return Ok(Outcome::Refused);
+        }
+        let lock = HistoryLock::acquire(self.target, &name, self.options.wait, self.events);
+        let lock = lock.await.map_err(DeployError::HistoryLock)?;
+        let unfinished = self.unfinished(&session).await?;
+        if self.are_shut(&session, Some(&lock), unfinished.as_ref(), None).await? {
+            return Ok(Outcome::Refused);
+        }
+        let rows = self.history.ensure(session.client()).await?;
+        let mut standing = recorded(&rows);
+        if let Some(flight) = &unfinished {
+            standing.remove(flight.name.as_str());
+        }
+        let pending = pending(self.migrations, &standing, self.options.until.as_deref())?;
+        self.tell_started(&session, &run, &pending);
+        let failed = rows.iter().filter(|row| row.state() == RowState::Open);
+        let failed: Vec<_> = failed
+            .filter(|row| unfinished.as_ref().is_none_or(|flight| flight.id != row.id))
+            .collect();
+        if !failed.is_empty() {
+            return Err(DeployError::failed_history(&failed));
+        }
+        if pending.is_empty() && unfinished.is_none() {
+            lock.release().await;
+            return Ok(Outcome::Nothing);
+        }
+        journal::ensure(session.client()).await?;
+        let pace = (Bounds::new(self.options.plan.max_block), self.options.patience);
+        let worker = Worker::new(self.target, &run, session, lock, pace, (self.events, stop)).await?;
+        let mut run = Run {
+            worker,
+            history: &self.history,
+            on_failure: self.options.on_failure,
+        };
+        let outcome = self.work(&mut run, applied).await;
+        run.worker.close(in_a_word(&outcome)).await;
+        outcome
+    }
+
+    /// Finishes what was left, then runs what is pending.
+    async fn work(&self, run: &mut Run<'_>, applied: &mut usize) -> Result<Outcome, DeployError> {
+        run.worker.open_run().await?;
+        crate::failpoint::pass("run-opened").await;
+        run.worker.end_orphans().await?;
+        match run.recover(self.migrations).await? {
+            None => {}
+            Some(End::Applied) => *applied += 1,
+            Some(end) => return Ok(end.outcome()),
+        }
+        let rows = self
+            .history
+            .read(run.worker.session.client())
+            .await?
+            .unwrap_or_default();
+        let pending = pending(self.migrations, &recorded(&rows), self.options.until.as_deref())?;
+        if pending.is_empty() {
+            return Ok(if *applied == 0 { Outcome::Nothing } else { Outcome::Done });
+        }
+        let mut foresight = self.foresight(&run.worker.session).await?;
+        let mut ahead = foresight.plan_ahead(&pending);
+        if prepare::tell_refusals(self.events, ahead.iter()) {
+            return Ok(Outcome::Refused);
+        }
+        for migration in pending {
+            if run.worker.stop.is_wanted() {
+                return Ok(Outcome::Resumable);
+            }
+            let prepared = if let Some(prepared) = ahead.pop_front() {
+                prepared
+            } else {
+                foresight.refresh(run.worker.session.client()).await?;
+                let prepared = foresight.plan(migration);
+                if prepare::tell_refusals(self.events, [&prepared]) {
+                    return Ok(Outcome::Refused);
+                }
+                prepared
+            };
+            match run.migrate(migration, prepared).await? {
+                End::Applied => *applied += 1,
+                end => return Ok(end.outcome()),
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    async fn foresight(&self, session: &Session) -> Result<Foresight<'_>, DeployError> {
+        Ok(Foresight::read(session.client(), self.target, &self.options.plan, self.planner).await?)
+    }
+
+    async fn unfinished(&self, session: &Session) -> Result<Option<InFlight>, DeployError> {
+        if !journal::exists(session.client()).await? {
+            return Ok(None);
+        }
+        Ok(journal::unfinished(session.client(), &self.history.table().to_string()).await?)
+    }
+
+    /// Looks at the gates and tells each; whether one stops us.
+    async fn are_shut(
+        &self,
+        session: &Session,
+        lock: Option<&HistoryLock>,
+        unfinished: Option<&InFlight>,
+        plan: Option<&Plan>,
+    ) -> Result<bool, DeployError> {
+        let resumable: Vec<String> = unfinished.map(|flight| flight.id.clone()).into_iter().collect();
+        let subject = Subject {
+            target: self.target,
+            session,
+            history: &self.history,
+            migrations: self.migrations,
+            plan,
+            lock,
+            resumable: &resumable,
+            skip: &self.options.skip,
+        };
+        let reports = run_gates(&subject).await?;
+        for report in &reports {
+            self.events.send(report.event());
+        }
+        Ok(reports.iter().any(|report| report.verdict == Verdict::Stop))
+    }
+
+    /// Everything but the doing.
+    async fn rehearse(&self, session: &Session, run: &str) -> Result<Outcome, DeployError> {
+        let unfinished = self.unfinished(session).await?;
+        if self.are_shut(session, None, unfinished.as_ref(), None).await? {
+            return Ok(Outcome::Refused);
+        }
+        let rows = self.history.read(session.client()).await?.unwrap_or_default();
+        let pending = pending(self.migrations, &recorded(&rows), self.options.until.as_deref())?;
+        self.tell_started(session, run, &pending);
+        if pending.is_empty() {
+            return Ok(Outcome::Nothing);
+        }
+        let mut foresight = self.foresight(session).await?;
+        let plans: Vec<_> = pending.into_iter().map(|migration| foresight.plan(migration)).collect();
+        Ok(if prepare::tell_refusals(self.events, &plans) {
+            Outcome::Refused
+        } else {
+            Outcome::Done
+        })
+    }
+
+    fn tell_started(&self, session: &Session, run: &str, pending: &[&Migration]) {
+        self.events.send(Event::RunStarted {
+            run: run.to_owned(),
+            migrations: pending.iter().map(|migration| migration.name.clone()).collect(),
+            server_version: session.version().to_string(),
+        });
+    }
+}
+
+fn in_a_word(outcome: &Result<Outcome, DeployError>) -> &'static str {
+    match outcome.as_ref().map_or_else(DeployError::outcome, |outcome| *outcome) {
+        Outcome::Done => "done",
+        Outcome::Nothing => "nothing",
+        Outcome::Failed => "failed",
+        Outcome::Refused => "refused",
+        Outcome::Resumable => "resumable",
+    }
+}
+
+impl From<LockError> for DeployError {
+    fn from(error: LockError) -> Self {
+        DeployError::HistoryLock(error)
+    }
+}

@@ -1,0 +1,366 @@
+//! Runs one migration: as one transaction with its history row where it is one, else step by step.
+
+use super::OnFailure;
+use super::prepare::Prepared;
+use crate::acquire::{self, Group, Proof};
+use crate::event::{Event, Failure, Outcome, millis};
+use crate::failpoint;
+use crate::failure::render;
+use crate::history::{Entry, History};
+use crate::journal::{self, InFlight, MigrationState};
+use crate::steps::{self, Depth};
+use crate::worker::{DeployError, Place, StepError, Worker};
+use nonstop_core::migration::Migration;
+use nonstop_core::plan::MigrationPlan;
+use nonstop_core::quote::SqlText;
+use nonstop_core::step::{Step, StepKind};
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// A run that is at work.
+pub(super) struct Run<'r> {
+    pub worker: Worker<'r>,
+    pub history: &'r History,
+    pub on_failure: OnFailure,
+}
+
+/// How a migration ended. Everything about it was told as events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// Complete and recorded.
+    Applied,
+    /// Failed, and nothing of it is left.
+    Failed,
+    /// Stopped on the way; the next run goes on, or takes it back.
+    Resumable,
+}
+
+impl End {
+    pub(super) fn outcome(self) -> Outcome {
+        match self {
+            End::Applied => Outcome::Done,
+            End::Failed => Outcome::Failed,
+            End::Resumable => Outcome::Resumable,
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Runs one migration to its end.
+    pub(super) async fn migrate(&mut self, migration: &Migration, prepared: Prepared) -> Result<End, DeployError> {
+        let Some(up) = &migration.up else {
+            self.tell_failed(&migration.name, missing_file(migration), Vec::new(), false);
+            return Ok(End::Failed);
+        };
+        let started = Instant::now();
+        for notice in &prepared.plan.warnings {
+            self.worker.events.send(Event::Warning {
+                migration: Some(migration.name.clone()),
+                message: format!("{} ({})", notice.message, notice.rule),
+            });
+        }
+        self.worker.events.send(Event::MigrationStarted {
+            migration: migration.name.clone(),
+            steps: prepared.plan.steps.len(),
+            resumed: 0,
+        });
+        self.worker.check_lock().await?;
+        let entry = Entry::new(migration);
+        let end = if prepared.plan.is_atomic() {
+            self.at_once(&entry, &prepared).await?
+        } else {
+            self.in_steps(&entry, prepared.plan).await?
+        };
+        if end == End::Applied {
+            if leaves_session_changed(&up.text) {
+                self.worker.renew_session().await?;
+            }
+            self.tell_finished(&migration.name, started);
+        }
+        Ok(end)
+    }
+
+    /// The migration is one transaction: its rows commit with it, so there is no moment at which it is half done.
+    async fn at_once(&mut self, entry: &Entry, prepared: &Prepared) -> Result<End, DeployError> {
+        match self.one_transaction(entry, prepared).await {
+            Ok(()) => Ok(End::Applied),
+            Err(StepError::Failed(failure)) => {
+                self.record_nothing_left(entry, &failure).await?;
+                self.tell_failed(&entry.name, *failure, Vec::new(), false);
+                Ok(End::Failed)
+            }
+            Err(StepError::Stopped) => Ok(End::Resumable),
+            Err(StepError::Lost(error)) => Err(*error),
+        }
+    }
+
+    async fn one_transaction(&mut self, entry: &Entry, prepared: &Prepared) -> Result<(), StepError> {
+        let mut place = Place {
+            migration: entry.name.clone(),
+            step: String::new(),
+        };
+        for step in prepared.plan.steps.iter().filter(|step| step.kind == StepKind::Check) {
+            place.step.clone_from(&step.id);
+            steps::tell_started(&self.worker, &place, step);
+            let started = Instant::now();
+            steps::checks(&mut self.worker, &place, step).await?;
+            self.tell_step_finished(&place, started);
+        }
+        let work = prepared.plan.steps.iter().find(|step| step.kind != StepKind::Check);
+        let started = Instant::now();
+        if let Some(step) = work {
+            place.step.clone_from(&step.id);
+            steps::tell_started(&self.worker, &place, step);
+        }
+        let group = Group {
+            locks: lockable(work, prepared),
+            body: work.map(|step| step.sql.iter().collect()).unwrap_or_default(),
+            records: vec![
+                self.history.complete(entry),
+                self.journal_row(entry, MigrationState::Done),
+            ],
+            lock_timeout: work.and_then(|step| step.lock_timeout),
+            statement_timeout: work.and_then(|step| step.statement_timeout),
+        };
+        failpoint::pass("atomic-sent").await;
+        let proof = Proof::Migration {
+            id: &entry.id,
+            state: MigrationState::Done,
+        };
+        acquire::run(&mut self.worker, &place, group, proof).await?;
+        if work.is_some() {
+            self.tell_step_finished(&place, started);
+        }
+        Ok(())
+    }
+
+    /// The attempt is recorded, as void: its transaction left nothing.
+    async fn record_nothing_left(&mut self, entry: &Entry, failure: &Failure) -> Result<(), DeployError> {
+        let rows = vec![
+            self.history.start(entry),
+            self.history.fail_unwound(&entry.id, &render(failure)),
+            self.journal_row(entry, MigrationState::Undone),
+            journal::failed(&entry.id, failure),
+        ];
+        self.write_once(entry, rows, MigrationState::Undone).await
+    }
+
+    /// Rows that must not be written twice.
+    async fn write_once(
+        &mut self,
+        entry: &Entry,
+        records: Vec<SqlText>,
+        state: MigrationState,
+    ) -> Result<(), DeployError> {
+        let place = Place {
+            migration: entry.name.clone(),
+            step: String::new(),
+        };
+        let group = Group {
+            locks: Vec::new(),
+            body: Vec::new(),
+            records,
+            lock_timeout: None,
+            statement_timeout: None,
+        };
+        let proof = Proof::Migration { id: &entry.id, state };
+        match acquire::run(&mut self.worker, &place, group, proof).await {
+            Ok(()) => Ok(()),
+            Err(StepError::Failed(failure)) => Err(DeployError::NotRecorded { failure }),
+            Err(StepError::Stopped) => Err(DeployError::StoppedRecording),
+            Err(StepError::Lost(error)) => Err(*error),
+        }
+    }
+
+    fn journal_row(&self, entry: &Entry, state: MigrationState) -> SqlText {
+        let what = (entry.name.as_str(), entry.checksum.as_str());
+        journal::atomic(
+            &self.worker.run,
+            &self.history.table().to_string(),
+            &entry.id,
+            what,
+            state,
+        )
+    }
+
+    async fn in_steps(&mut self, entry: &Entry, plan: MigrationPlan) -> Result<End, DeployError> {
+        let flight = InFlight {
+            id: entry.id.clone(),
+            name: entry.name.clone(),
+            checksum: entry.checksum.clone(),
+            steps: plan.steps,
+            state: MigrationState::Running,
+            done: BTreeMap::new(),
+            failure: None,
+        };
+        let begin = journal::begin(&self.worker.run, &self.history.table().to_string(), &flight);
+        let rows = vec![self.history.start(entry), begin];
+        self.write_once(entry, rows, MigrationState::Running).await?;
+        failpoint::pass("migration-begun").await;
+        self.fly(flight).await
+    }
+
+    /// Runs what is left of a migration that has begun.
+    pub(super) async fn fly(&mut self, mut flight: InFlight) -> Result<End, DeployError> {
+        let history = self.history;
+        let id = flight.id.clone();
+        let end = || vec![history.finish(&id), journal::settle(&id, MigrationState::Done)];
+        match steps::run(&mut self.worker, &mut flight, &end).await {
+            Ok(()) => {
+                failpoint::pass("migration-finished").await;
+                Ok(End::Applied)
+            }
+            Err(StepError::Failed(failure)) => match self.on_failure {
+                OnFailure::Unwind => self.take_back(flight, *failure).await,
+                OnFailure::Keep => self.keep(&flight, *failure, Vec::new()).await,
+            },
+            Err(StepError::Stopped) => {
+                let failure = Failure {
+                    message: "stopped on request".to_owned(),
+                    hint: Some("`nonstop deploy` goes on from here".to_owned()),
+                    ..Failure::default()
+                };
+                self.keep(&flight, failure, Vec::new()).await
+            }
+            Err(StepError::Lost(error)) => Err(*error),
+        }
+    }
+
+    /// Leaves a migration where it is, for the next run.
+    async fn keep(&mut self, flight: &InFlight, failure: Failure, undone: Vec<String>) -> Result<End, DeployError> {
+        let rows = [
+            journal::failed(&flight.id, &failure),
+            self.history.fail(&flight.id, &render(&failure)),
+        ];
+        self.worker.record(&steps::together(&rows)).await?;
+        self.tell_failed(&flight.name, failure, undone, true);
+        Ok(End::Resumable)
+    }
+
+    async fn take_back(&mut self, mut flight: InFlight, mut failure: Failure) -> Result<End, DeployError> {
+        match steps::unwind(&mut self.worker, &mut flight, Some(&failure), Depth::UntilStuck).await {
+            Ok(unwound) => match unwound.stuck {
+                None => {
+                    self.settle_undone(&flight, &failure).await?;
+                    self.tell_failed(&flight.name, failure, unwound.undone, false);
+                    Ok(End::Failed)
+                }
+                Some(reason) => {
+                    let running = journal::settle(&flight.id, MigrationState::Running);
+                    self.worker.record(&running).await?;
+                    failure.hint = Some(format!(
+                        "{}a step before cannot be taken back ({reason}), so the migration stays begun: cure the cause, then \
+                         `nonstop deploy` goes on from there.",
+                        failure.hint.map(|hint| format!("{hint}; ")).unwrap_or_default(),
+                    ));
+                    self.keep(&flight, failure, unwound.undone).await
+                }
+            },
+            Err(StepError::Failed(second)) => {
+                failure.hint = Some(format!(
+                    "Taking back what was done failed as well: {}. The next `nonstop deploy` takes it back.",
+                    second.message
+                ));
+                self.keep(&flight, failure, Vec::new()).await
+            }
+            Err(StepError::Stopped) => {
+                failure.hint = Some("Taking back was stopped; the next `nonstop deploy` does it.".to_owned());
+                self.keep(&flight, failure, Vec::new()).await
+            }
+            Err(StepError::Lost(error)) => Err(*error),
+        }
+    }
+
+    /// Nothing of it is left: the row says why, and is void.
+    pub(super) async fn settle_undone(&mut self, flight: &InFlight, failure: &Failure) -> Result<(), DeployError> {
+        failpoint::pass("before-undone").await;
+        let rows = [
+            journal::settle(&flight.id, MigrationState::Undone),
+            self.history.fail_unwound(&flight.id, &render(failure)),
+        ];
+        self.worker.record(&steps::together(&rows)).await
+    }
+
+    pub(super) fn tell_failed(&self, name: &str, error: Failure, undone: Vec<String>, resumable: bool) {
+        self.worker.events.send(Event::MigrationFailed {
+            migration: name.to_owned(),
+            error,
+            undone,
+            resumable,
+        });
+    }
+
+    fn tell_step_finished(&self, place: &Place, started: Instant) {
+        self.worker.events.send(Event::StepFinished {
+            migration: place.migration.clone(),
+            step: place.step.clone(),
+            duration_ms: millis(started.elapsed()),
+        });
+    }
+
+    pub(super) fn tell_finished(&self, name: &str, started: Instant) {
+        self.worker.events.send(Event::MigrationFinished {
+            migration: name.to_owned(),
+            duration_ms: millis(started.elapsed()),
+        });
+    }
+}
+
+fn lockable(work: Option<&Step>, prepared: &Prepared) -> Vec<nonstop_core::step::RelationLock> {
+    let locks = work.map_or(&[][..], |step| &step.locks).iter();
+    locks
+        .filter(|lock| !prepared.not_tables.contains(&lock.relation))
+        .cloned()
+        .collect()
+}
+
+fn missing_file(migration: &Migration) -> Failure {
+    Failure {
+        message: format!(
+            "P3015: the migration {} has no SQL file at {}",
+            migration.name, migration.path
+        ),
+        hint: Some("Restore the file, or remove the folder.".to_owned()),
+        ..Failure::default()
+    }
+}
+
+/// Whether the text sets something that outlives its transaction (`SET`, not `SET LOCAL`). Each migration finds the session
+/// as if it were the first; a needless new session costs milliseconds.
+fn leaves_session_changed(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let words = ["set_config", "create temp", "create local temp", "prepare ", "discard "];
+    if words.iter().any(|word| lower.contains(word)) {
+        return true;
+    }
+    lower.split(';').any(|statement| {
+        let code = statement
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with("--"));
+        let first = code.take(1).collect::<String>();
+        let mut words = first.split_whitespace();
+        match (words.next(), words.next()) {
+            (Some("set"), Some("local" | "constraints" | "transaction")) => false,
+            (Some("set" | "reset"), _) => true,
+            _ => false,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_outlives_a_migration() {
+        assert!(leaves_session_changed("-- dump\nSET lock_timeout = '5s';\nSELECT 1"));
+        assert!(leaves_session_changed(
+            "SELECT pg_catalog.set_config('search_path', '', false);"
+        ));
+        assert!(!leaves_session_changed(
+            "UPDATE t\nSET a = 1;\nSET LOCAL lock_timeout = 1"
+        ));
+        assert!(!leaves_session_changed("ALTER TABLE t ALTER c SET NOT NULL"));
+    }
+}

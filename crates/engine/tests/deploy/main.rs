@@ -1,0 +1,6 @@
+//! Deploying on live servers: whole migrations, steps by hand, and everything that can break on the way.
+#![expect(clippy::unwrap_used, reason = "a test file")]
+
+mod plain;
+mod stepwise;
+mod support;
