@@ -1,6 +1,6 @@
 //! The command line: what every verb shares. Each verb's own flags stand beside the verb.
 
-use crate::commands::completions;
+use crate::commands::{baseline, completions, preflight, resolve, status};
 use crate::config::{ConfigFile, Flags, Secret};
 use crate::duration::Span;
 use crate::exit::{EXIT_CODES, Problem};
@@ -30,6 +30,18 @@ pub struct Cli {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// What is applied, pending, failed or running, and the way out of each
+    #[command(after_help = EXIT_CODES)]
+    Status(status::StatusArgs),
+    /// Mark a failed migration as rolled back, or one as applied
+    #[command(after_help = EXIT_CODES)]
+    Resolve(resolve::ResolveArgs),
+    /// Mark everything up to NAME as applied in a database that has no history yet
+    #[command(after_help = EXIT_CODES)]
+    Baseline(baseline::BaselineArgs),
+    /// The gates of `deploy` alone: version, privileges, pooler, replica, space, …
+    #[command(after_help = EXIT_CODES)]
+    Preflight(preflight::PreflightArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
 }

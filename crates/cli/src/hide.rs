@@ -33,6 +33,34 @@ fn may_hold_password(url: &str) -> bool {
     user.contains(':') || url.to_ascii_lowercase().contains("password")
 }
 
+/// A text without the passwords of the URLs in it: a URL given where none belongs is repeated by the error that says so.
+pub(crate) fn passwords(text: &str) -> String {
+    let ends_word = |ch: char| ch.is_whitespace() || ch == '\'' || ch == '`';
+    text.split_inclusive(ends_word)
+        .flat_map(|word| {
+            let end = word.trim_end_matches(ends_word).len();
+            [without_password(&word[..end]), word[end..].to_owned()]
+        })
+        .collect()
+}
+
+/// `user:***@host`, with or without a scheme, and `password=***`.
+fn without_password(word: &str) -> String {
+    let (scheme, rest) = word.find("://").map_or(("", word), |at| word.split_at(at + 3));
+    let (user, server) = rest
+        .rsplit_once('@')
+        .map_or(("", rest), |(user, server)| (user, server));
+    let server = match server.to_ascii_lowercase().find("password=") {
+        Some(at) => format!("{}***", &server[..at + "password=".len()]),
+        None => server.to_owned(),
+    };
+    match user.split_once(':') {
+        Some((name, _)) => format!("{scheme}{name}:***@{server}"),
+        None if rest.contains('@') => format!("{scheme}{user}@{server}"),
+        None => format!("{scheme}{server}"),
+    }
+}
+
 /// Does not come back where it succeeds; where it does not, the run goes on as it was.
 #[cfg(unix)]
 fn restart(url: &str) {
@@ -97,6 +125,15 @@ mod tests {
             "--database-url=postgresql://hidden",
         ];
         assert_eq!(seen, expected.map(OsString::from));
+    }
+
+    #[test]
+    fn passwords_are_cut_out_of_texts() {
+        assert_eq!(
+            passwords("unexpected 'postgres://u:a:b@c@h/d' and x://h/d?sslpassword=y x://u@h\n u:p@h @a a:b"),
+            "unexpected 'postgres://u:***@h/d' and x://h/d?sslpassword=*** x://u@h\n u:***@h @a a:b"
+        );
+        assert_eq!(passwords("nothing"), "nothing");
     }
 
     #[test]

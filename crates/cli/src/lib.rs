@@ -44,9 +44,15 @@ fn execute(cli: &Cli, terminal: Terminal, environment: &Environment) -> Result<E
 
 /// Help and version are results; anything else is bad usage.
 fn told_by_clap(message: &clap::Error) -> Exit {
+    let text = hide::passwords(&message.render().ansi().to_string());
     // A closed stream is the reader's choice.
-    let _ = message.print();
-    if message.use_stderr() { Exit::Usage } else { Exit::Done }
+    if message.use_stderr() {
+        let _ = write!(anstream::stderr(), "{text}");
+        Exit::Usage
+    } else {
+        let _ = write!(anstream::stdout(), "{text}");
+        Exit::Done
+    }
 }
 
 fn told(problem: &Problem, terminal: Terminal) -> Exit {

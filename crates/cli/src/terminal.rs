@@ -1,6 +1,7 @@
 //! Where output goes: results to stdout, progress and log to stderr, colour and bars only on terminals.
 
 use crate::args::{Color, Common};
+use crate::formats::human::{WARNING, styled};
 use anstream::{AutoStream, ColorChoice};
 use std::io::{self, IsTerminal, Stderr, Stdout, Write};
 
@@ -59,6 +60,11 @@ impl Terminal {
         if self.verbosity > Verbosity::Quiet {
             let _ = writeln!(self.err(), "{text}");
         }
+    }
+
+    /// Warns on the log, unless quiet.
+    pub fn warn(self, text: impl std::fmt::Display) {
+        self.note(format_args!("{}: {text}", styled(WARNING, "warning")));
     }
 
     /// Says something on the log, if much is wanted.

@@ -10,6 +10,7 @@ use crate::target::Target;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 /// The pause between two tries: the first, and up to the second more.
@@ -130,7 +131,12 @@ impl HistoryLock {
         }
         let started = Instant::now();
         let mut told: Option<Instant> = None;
-        while !session.client().query_one(TRY, &[]).await?.try_get::<_, bool>(0)? {
+        while !session
+            .client()
+            .query_typed_one(TRY, &[])
+            .await?
+            .try_get::<_, bool>(0)?
+        {
             let waited = started.elapsed();
             if waited >= wait {
                 let holders = holders(session.client()).await?;
@@ -176,7 +182,12 @@ impl HistoryLock {
     pub async fn cancel_waiters(&self) -> Result<Vec<Waiter>, tokio_postgres::Error> {
         let mut seen = Vec::new();
         for holder in self.waiters().await? {
-            let outcome = match self.session.client().query_opt(CANCEL, &[&holder.pid]).await {
+            let outcome = match self
+                .session
+                .client()
+                .query_typed_opt(CANCEL, &[(&holder.pid, Type::INT4)])
+                .await
+            {
                 Ok(Some(_)) => Cancelled::Yes,
                 Ok(None) => Cancelled::NotNeeded,
                 Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Cancelled::Forbidden,
@@ -204,7 +215,7 @@ pub async fn waiters(client: &Client) -> Result<Vec<Holder>, tokio_postgres::Err
 }
 
 async fn sessions(client: &Client, granted: bool) -> Result<Vec<Holder>, tokio_postgres::Error> {
-    let rows = client.query(SESSIONS, &[]).await?;
+    let rows = client.query_typed(SESSIONS, &[]).await?;
     let chosen = rows.iter().filter(|row| row.get::<_, bool>("granted") == granted);
     chosen.map(holder).collect()
 }

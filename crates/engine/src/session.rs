@@ -96,6 +96,12 @@ impl Session {
         self.pooled
     }
 
+    /// The pid of the backend that answers now; in one message, because a pooler may not know prepared statements.
+    pub(crate) async fn present_pid(&self) -> Result<Option<i32>, tokio_postgres::Error> {
+        let row = self.client.query_typed_opt("SELECT pg_backend_pid()", &[]).await?;
+        row.map(|row| row.try_get(0)).transpose()
+    }
+
     /// Sends one message by the simple protocol: several statements in it are one implicit transaction.
     pub async fn run(&self, sql: &SqlText) -> Result<(), tokio_postgres::Error> {
         self.client.batch_execute(sql.as_str()).await

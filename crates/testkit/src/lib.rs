@@ -2,6 +2,8 @@
 //!
 //! A dev-dependency only.
 
+pub mod compare;
+pub mod pooler;
 pub mod servers;
 
 pub use servers::{MAJORS, TestDatabase, database, each_major, majors, own_server, programs};

@@ -129,9 +129,9 @@ impl TestDatabase {
     async fn create(major: u32, template: &str) -> Result<Self> {
         let shared = Shared::of(major).await?;
         let name = format!("t_{}_{:08x}", std::process::id(), fastrand::u32(..));
-        shared
-            .run(&sql!("CREATE DATABASE {} TEMPLATE {}", Ident(&name), Ident(template)))
-            .await?;
+        // Built before the await: the parts of `sql!` may not be sent to another thread.
+        let text = sql!("CREATE DATABASE {} TEMPLATE {}", Ident(&name), Ident(template));
+        shared.run(&text).await?;
         Ok(Self { shared, major, name })
     }
 

@@ -1,19 +1,50 @@
 //! The verbs, one file each with its own flags.
 
+mod database;
+pub mod baseline;
 pub mod completions;
+pub mod preflight;
+pub mod resolve;
+pub mod status;
 
 use crate::args::Command;
 use crate::config::{ConfigError, Settings};
 use crate::exit::{Exit, Problem};
+use crate::formats::human::events::Story;
 use crate::terminal::Terminal;
+use nonstop_engine::event::Events;
+use std::sync::Mutex;
 
 /// Runs a verb; settings are read only by those that need them.
 pub(crate) fn execute(
     command: &Command,
     terminal: Terminal,
-    _settings: impl Fn() -> Result<Settings, ConfigError>,
+    settings: impl Fn() -> Result<Settings, ConfigError>,
 ) -> Result<Exit, Problem> {
     match command {
+        Command::Status(args) => status::run(args, &settings()?, terminal),
+        Command::Resolve(args) => resolve::run(args, &settings()?, terminal),
+        Command::Baseline(args) => baseline::run(args, &settings()?, terminal),
+        Command::Preflight(args) => preflight::run(args, &settings()?, terminal),
         Command::Completions(args) => completions::run(args, terminal),
+    }
+}
+
+/// Events as lines on the log: what short commands have to say while they wait.
+fn told(terminal: Terminal) -> Events {
+    let story = Mutex::new(Story::new(terminal.verbosity));
+    Events::new(move |event| {
+        let line = story.lock().ok().and_then(|mut story| story.line(&event));
+        if let Some(line) = line {
+            terminal.note(line);
+        }
+    })
+}
+
+/// A list of a flag, or that of the file where the flag was not given.
+fn or_file<T: Clone>(of_flags: &[T], of_file: Option<&Vec<T>>) -> Vec<T> {
+    match of_file {
+        Some(list) if of_flags.is_empty() => list.clone(),
+        Some(_) | None => of_flags.to_vec(),
     }
 }

@@ -100,9 +100,15 @@ impl<T> Sourced<T> {
     }
 }
 
-/// The process's environment, or a test's.
-#[derive(Debug, Clone, Default)]
+/// The process's environment, or a test's. Its values may be secrets, so it has no way to be printed.
+#[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
+}
 
 impl Environment {
     /// That of this process; what is not UTF-8 is left out.
@@ -150,6 +156,7 @@ pub struct Settings {
     url: Option<Sourced<Secret>>,
     looked: Vec<String>,
     root: PathBuf,
+    environment: Environment,
 }
 
 impl Settings {
@@ -203,6 +210,7 @@ impl Settings {
             url,
             looked,
             root: root.to_path_buf(),
+            environment: environment.clone(),
         })
     }
 
@@ -216,6 +224,18 @@ impl Settings {
     /// The database where there is one.
     pub fn database_if_any(&self) -> Option<&Sourced<Secret>> {
         self.url.as_ref()
+    }
+
+    /// The password that libpq would take where the URL has none: `PGPASSWORD`.
+    pub fn password(&self) -> Option<String> {
+        self.environment.get("PGPASSWORD")
+    }
+
+    /// The text of libpq's password file; like libpq, not one that others may read.
+    pub fn passfile(&self) -> Option<String> {
+        let named = self.environment.get("PGPASSFILE").map(PathBuf::from);
+        let path = named.or_else(|| Some(Path::new(&self.environment.get("HOME")?).join(".pgpass")))?;
+        (!others_may_read(&path)).then(|| std::fs::read_to_string(&path).ok())?
     }
 
     /// The layout asked for.
@@ -248,6 +268,17 @@ impl Settings {
             other => other.into(),
         })
     }
+}
+
+#[cfg(unix)]
+fn others_may_read(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn others_may_read(_path: &Path) -> bool {
+    false
 }
 
 fn read_file(named: Option<&Path>, root: &Path) -> Result<(Option<PathBuf>, ConfigFile), ConfigError> {

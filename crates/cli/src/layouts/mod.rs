@@ -226,7 +226,7 @@ pub enum LayoutError {
     /// `migration_lock.toml` names another database.
     #[error(
         "{place}: these migrations are for `{provider}`, and nonstop deploys to postgresql only (Prisma's P3019). If the \
-         project has moved to PostgreSQL, its migrations start anew: remove the folder and make a first migration"
+         project has moved to PostgreSQL, its migrations start anew: move this folder away and make a first migration"
     )]
     Provider {
         /// File and line.

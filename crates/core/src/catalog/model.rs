@@ -158,6 +158,8 @@ pub struct Constraint {
     pub enforced: bool,
     /// Inherited from a parent, and not defined locally.
     pub inherited: bool,
+    /// `pg_get_constraintdef`, or the file's own text, without `NOT VALID`.
+    pub definition: String,
 }
 
 /// The kinds of constraint.
@@ -204,6 +206,8 @@ pub struct Index {
     pub unique: bool,
     /// `indisvalid`.
     pub valid: bool,
+    /// `NULLS NOT DISTINCT` (15).
+    pub nulls_not_distinct: bool,
     /// The constraint that it serves.
     pub constraint: Option<String>,
     /// The parent index it is attached to.

@@ -1,6 +1,7 @@
 //! Gate `activity`: transactions that a deploy will have to wait for. It waits politely, so this only warns.
 
 use super::{Finding, Looked, Subject, age_in_words};
+use tokio_postgres::types::{ToSql, Type};
 
 pub(super) const NAME: &str = "activity";
 
@@ -53,7 +54,14 @@ pub(super) async fn look(subject: &Subject<'_>) -> Looked {
     let (schemas, names) = subject.touched();
     #[expect(clippy::cast_precision_loss, reason = "a minute is exact")]
     let old = OLD_SECONDS as f64;
-    let rows = subject.session.client().query(QUERY, &[&schemas, &names, &old]).await?;
+    let rows = {
+        let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
+            (&schemas, Type::TEXT_ARRAY),
+            (&names, Type::TEXT_ARRAY),
+            (&old, Type::FLOAT8),
+        ];
+        subject.session.client().query_typed(QUERY, &parameters).await?
+    };
     let seen = |row: &tokio_postgres::Row| {
         Ok(Seen {
             kind: match row.try_get(0)? {

@@ -16,7 +16,7 @@ pub(super) async fn look(subject: &Subject<'_>) -> Looked {
     let row = subject
         .session
         .client()
-        .query_one(
+        .query_typed_one(
             "SELECT current_setting('archive_mode') <> 'off',
                     extract(epoch FROM now() - last_archived_time)::bigint,
                     extract(epoch FROM now() - last_failed_time)::bigint

@@ -33,7 +33,7 @@ const QUERY: &str = "
     WHERE r.rolname = session_user AND d.datname = current_database()";
 
 pub(super) async fn look(subject: &Subject<'_>) -> Looked {
-    let row = subject.session.client().query_one(QUERY, &[]).await?;
+    let row = subject.session.client().query_typed_one(QUERY, &[]).await?;
     let ours = 1 + i64::from(subject.lock.is_some());
     let seen = Seen {
         server: row.try_get(0)?,

@@ -3,6 +3,7 @@
 use super::{Finding, Looked, Subject, bytes_in_words};
 use nonstop_core::quote::Name;
 use nonstop_core::step::{Goal, Step, Work};
+use tokio_postgres::types::Type;
 
 pub(super) const NAME: &str = "disk";
 
@@ -18,13 +19,13 @@ pub(super) async fn look(subject: &Subject<'_>) -> Looked {
     let row = subject
         .session
         .client()
-        .query_one(
+        .query_typed_one(
             "SELECT coalesce(sum(pg_relation_size(c.oid)), 0)::bigint, coalesce(max(pg_relation_size(c.oid)), 0)::bigint,
                     pg_database_size(current_database())
              FROM unnest($1::text[], $2::text[]) t(schema, name)
              JOIN pg_namespace n ON n.nspname = t.schema
              JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.name",
-            &[&schemas, &names],
+            &[(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)],
         )
         .await?;
     Ok(judge(tables.len(), row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))

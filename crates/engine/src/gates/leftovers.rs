@@ -50,7 +50,7 @@ const QUERY: &str = "
 
 /// All of them, system schemas left out.
 pub async fn leftovers(client: &Client) -> Result<Vec<Leftover>, Error> {
-    let rows = client.query(QUERY, &[]).await?;
+    let rows = client.query_typed(QUERY, &[]).await?;
     let leftover = |row: &tokio_postgres::Row| {
         Ok(Leftover {
             kind: match row.try_get(0)? {

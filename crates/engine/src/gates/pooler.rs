@@ -5,7 +5,7 @@
 //! inside a transaction, the first must still have its own.
 
 use super::{Finding, Looked, Subject};
-use crate::session::Session;
+use crate::session::{ConnectError, Session};
 use std::time::Duration;
 
 pub(super) const NAME: &str = "pooler";
@@ -35,8 +35,10 @@ async fn sign(subject: &Subject<'_>) -> Result<Option<Sign>, tokio_postgres::Err
     if first.is_pooled() {
         return Ok(Some(Sign::Moved));
     }
-    let Ok(second) = Session::open(subject.target, "migration:probe").await else {
-        return Ok(Some(Sign::NoSecond));
+    let second = match Session::open(subject.target, "migration:probe").await {
+        Ok(second) => second,
+        Err(ConnectError::Setting { .. }) => return Ok(Some(Sign::Moved)),
+        Err(_) => return Ok(Some(Sign::NoSecond)),
     };
     let sign = if second.is_pooled() {
         Some(Sign::Moved)
@@ -44,11 +46,11 @@ async fn sign(subject: &Subject<'_>) -> Result<Option<Sign>, tokio_postgres::Err
         Some(Sign::Shared)
     } else {
         second.client().batch_execute("BEGIN; SELECT 1").await?;
-        let answer = tokio::time::timeout(ANSWER, first.client().query_one("SELECT pg_backend_pid()", &[])).await;
+        let answer = tokio::time::timeout(ANSWER, first.present_pid()).await;
         second.client().batch_execute("ROLLBACK").await?;
         match answer {
             Err(_) => Some(Sign::Starved),
-            Ok(row) => (row?.try_get::<_, i32>(0)? != first.pid()).then_some(Sign::Moved),
+            Ok(pid) => (pid? != Some(first.pid())).then_some(Sign::Moved),
         }
     };
     second.close().await;

@@ -7,6 +7,7 @@ use nonstop_core::lock::LockMode;
 use nonstop_core::quote::{Ident, Name};
 use nonstop_core::sql;
 use std::collections::BTreeMap;
+use tokio_postgres::types::Type;
 
 pub(super) const NAME: &str = "privileges";
 
@@ -65,11 +66,20 @@ pub(super) async fn look(subject: &Subject<'_>) -> Looked {
     let history_table = subject.history.table().clone();
     let schema = subject.history.schema().to_owned();
     let role = client
-        .query_one(ROLE, &[&schema, &history_table.schema, &history_table.name])
+        .query_typed_one(
+            ROLE,
+            &[
+                (&schema, Type::NAME),
+                (&history_table.schema, Type::NAME),
+                (&history_table.name, Type::NAME),
+            ],
+        )
         .await?;
     let modes = modes(subject);
     let (schemas, names) = subject.touched();
-    let rows = client.query(TABLES, &[&schemas, &names]).await?;
+    let rows = client
+        .query_typed(TABLES, &[(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)])
+        .await?;
     let table = |row: &tokio_postgres::Row| {
         let name = Name::new(row.try_get::<_, &str>(0)?, row.try_get::<_, &str>(1)?);
         Ok(Table {

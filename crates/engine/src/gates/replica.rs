@@ -14,7 +14,7 @@ pub(super) async fn look(subject: &Subject<'_>) -> Looked {
     let row = subject
         .session
         .client()
-        .query_one(
+        .query_typed_one(
             "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'",
             &[],
         )

@@ -31,7 +31,7 @@ const QUERY: &str = "
     ORDER BY 1, 2";
 
 pub(super) async fn look(subject: &Subject<'_>) -> Looked {
-    let rows = subject.session.client().query(QUERY, &[]).await?;
+    let rows = subject.session.client().query_typed(QUERY, &[]).await?;
     let seen = |row: &tokio_postgres::Row| {
         Ok(match row.try_get(0)? {
             "replica" => Seen::Replica {

@@ -233,7 +233,7 @@ impl History {
              FROM {} ORDER BY started_at",
             self.table
         );
-        match client.query(text.as_str(), &[]).await {
+        match client.query_typed(text.as_str(), &[]).await {
             Ok(rows) => {
                 let rows: Result<Vec<Row>, _> = rows.iter().map(row).collect();
                 Ok(Some(rows.map_err(self.failed("read"))?))

@@ -2,6 +2,7 @@
 
 use nonstop_core::quote::{Ident, Name};
 use nonstop_core::sql;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
 /// The table's name.
@@ -31,7 +32,10 @@ pub(super) async fn create(client: &Client, table: &Name) -> Result<(), Error> {
 /// Looks first: `CREATE SCHEMA IF NOT EXISTS` asks for CREATE on the database even when the schema exists.
 pub(super) async fn create_schema(client: &Client, schema: &str) -> Result<(), Error> {
     let known = client
-        .query_opt("SELECT 1 FROM pg_namespace WHERE nspname = $1", &[&schema])
+        .query_typed_opt(
+            "SELECT 1 FROM pg_namespace WHERE nspname = $1",
+            &[(&schema, Type::NAME)],
+        )
         .await?;
     if known.is_some() {
         return Ok(());
@@ -44,14 +48,14 @@ pub(super) async fn create_schema(client: &Client, schema: &str) -> Result<(), E
 pub(super) async fn foreign_tables(client: &Client, schema: &str) -> Result<Vec<String>, Error> {
     let limit = i64::try_from(TABLES_NAMED).unwrap_or(i64::MAX);
     let rows = client
-        .query(
+        .query_typed(
             "SELECT c.relname::text
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = $1 AND c.relkind = 'r' AND NOT EXISTS (
                  SELECT FROM pg_depend d
                  WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
              ORDER BY 1 LIMIT $2",
-            &[&schema, &limit],
+            &[(&schema, Type::NAME), (&limit, Type::INT8)],
         )
         .await?;
     rows.iter().map(|row| row.try_get(0)).collect()

@@ -17,11 +17,11 @@ pub(super) async fn read(
         .query(
             if version.major() < 18 {
                 "SELECT conrelid, conname::text, contype, convalidated, true, conislocal, coalesce(conkey, '{}'), confrelid,
-                        coalesce(confkey, '{}'), pg_catalog.pg_get_expr(conbin, conrelid)
+                        coalesce(confkey, '{}'), pg_catalog.pg_get_expr(conbin, conrelid), pg_catalog.pg_get_constraintdef(oid)
                  FROM pg_catalog.pg_constraint WHERE conrelid <> 0 ORDER BY conrelid, conname"
             } else {
                 "SELECT conrelid, conname::text, contype, convalidated, conenforced, conislocal, coalesce(conkey, '{}'), confrelid,
-                        coalesce(confkey, '{}'), pg_catalog.pg_get_expr(conbin, conrelid)
+                        coalesce(confkey, '{}'), pg_catalog.pg_get_expr(conbin, conrelid), pg_catalog.pg_get_constraintdef(oid)
                  FROM pg_catalog.pg_constraint WHERE conrelid <> 0 ORDER BY conrelid, conname"
             },
             &[],
@@ -63,5 +63,6 @@ fn constraint(row: &Row, table: u32, names: &Names) -> Option<Constraint> {
         valid: row.get(3),
         enforced: row.get(4),
         inherited: !row.get::<_, bool>(5),
+        definition: row.get::<_, String>(10).trim_end_matches(" NOT VALID").to_owned(),
     })
 }

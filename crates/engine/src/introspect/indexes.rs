@@ -42,6 +42,7 @@ pub(super) async fn read(client: &Client, names: &Names, relations: &mut ByOid<R
 fn index(row: &Row, table: u32, names: &Names, indexes: &BTreeMap<u32, Name>) -> Index {
     let mut keys = names.columns(table, &row.get::<_, Vec<i16>>(5));
     let include = keys.split_off(usize::try_from(row.get::<_, i16>(6)).unwrap_or(0).min(keys.len()));
+    let definition: String = row.get::<_, Option<String>>(13).unwrap_or_default();
     let of_table = |sql: Option<String>| sql.map(|sql| expression(sql, names.all(table)));
     Index {
         name: row.get(3),
@@ -54,6 +55,7 @@ fn index(row: &Row, table: u32, names: &Names, indexes: &BTreeMap<u32, Name>) ->
         valid: row.get(8),
         constraint: row.get(9),
         parent: row.get::<_, Option<u32>>(10).and_then(|oid| indexes.get(&oid).cloned()),
-        definition: row.get::<_, Option<String>>(13).unwrap_or_default(),
+        nulls_not_distinct: definition.contains(" NULLS NOT DISTINCT"),
+        definition,
     }
 }

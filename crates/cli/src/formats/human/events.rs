@@ -207,14 +207,8 @@ fn started(migrations: &[String], server_version: &str) -> String {
 }
 
 fn gate_line(gate: &str, verdict: Verdict, message: &str, verbosity: Verbosity) -> Option<String> {
-    match verdict {
-        Verdict::Ok => {
-            (verbosity == Verbosity::Verbose).then(|| format!("{} {gate}: {message}", styled(GOOD, "ok     ")))
-        }
-        Verdict::Warning => Some(format!("{} {gate}: {message}", styled(WARNING, "warning"))),
-        Verdict::Stop => Some(format!("{} {gate}: {message}", styled(ERROR, "stop   "))),
-        Verdict::Skipped => Some(format!("{} {gate}: {message}", styled(DIM, "skipped"))),
-    }
+    (verdict != Verdict::Ok || verbosity == Verbosity::Verbose)
+        .then(|| format!("{} {gate}: {message}", super::verdict(verdict)))
 }
 
 /// Everything known of a failure: the statement, its place, what the server said, what was undone, what to do next.

@@ -2,8 +2,11 @@
 
 pub mod events;
 pub mod plan;
+pub mod preflight;
+pub mod status;
 
 use anstyle::{AnsiColor, Style};
+use nonstop_engine::event::Verdict;
 
 /// What went wrong, or stops.
 pub const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -19,6 +22,25 @@ pub const DIM: Style = Style::new().dimmed();
 /// Text in a style.
 pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
+}
+
+/// A gate's verdict, as wide as the longest.
+pub(crate) fn verdict(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Ok => styled(GOOD, "ok     "),
+        Verdict::Warning => styled(WARNING, "warning"),
+        Verdict::Stop => styled(ERROR, "stop   "),
+        Verdict::Skipped => styled(DIM, "skipped"),
+    }
+}
+
+/// A name as a shell takes it as one word.
+pub(crate) fn shell(name: &str) -> String {
+    let plain = |ch: char| ch.is_alphanumeric() || matches!(ch, '_' | '-' | '.' | '/' | '+' | ':' | '@' | ',');
+    if !name.is_empty() && name.chars().all(plain) && !name.starts_with('-') {
+        return name.to_owned();
+    }
+    format!("'{}'", name.replace('\'', r"'\''"))
 }
 
 /// `1 migration`, `2 migrations`.
@@ -63,6 +85,13 @@ pub(crate) fn indent(text: &str, by: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_one_word_to_a_shell() {
+        assert_eq!(shell("20240101_ümlaut"), "20240101_ümlaut");
+        assert_eq!(shell("it's a \"name\""), r#"'it'\''s a "name"'"#);
+        assert_eq!(shell(""), "''");
+    }
 
     #[test]
     fn statements_are_shortened() {

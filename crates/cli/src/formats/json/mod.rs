@@ -2,6 +2,8 @@
 
 pub mod event;
 pub mod plan;
+pub mod preflight;
+pub mod status;
 
 use serde::Serialize;
 use std::io::{self, Write};

@@ -1,0 +1,126 @@
+//! What every verb with a database needs: the target, the runtime, and exit codes for what the engine says.
+
+use crate::config::Settings;
+use crate::exit::{Exit, Problem};
+use crate::layouts::{Folder, LayoutChoice};
+use crate::terminal::Terminal;
+use nonstop_engine::advisory::LockError;
+use nonstop_engine::gates::GateError;
+use nonstop_engine::history::{HistoryError, HistoryKind};
+use nonstop_engine::manage::ManageError;
+use nonstop_engine::session::ConnectError;
+use nonstop_engine::target::Target;
+
+/// The target, with the password that libpq would find.
+pub(super) fn target(settings: &Settings, terminal: Terminal) -> Result<Target, Problem> {
+    let url = settings.database()?;
+    let target = Target::parse(url.value.reveal())
+        .map_err(|error| Problem::usage(error).detail(format_args!("the URL comes from {}", url.origin)))?;
+    terminal.detail(format_args!("database: {} (from {})", target.place(), url.origin));
+    for warning in &target.warnings {
+        terminal.warn(warning);
+    }
+    let target = target.or_password(settings.password());
+    Ok(match settings.passfile() {
+        Some(text) => target.or_passfile(&text),
+        None => target,
+    })
+}
+
+/// The folder of migrations, its warnings told.
+pub(super) fn folder(settings: &Settings, terminal: Terminal) -> Result<Folder, Problem> {
+    let folder = settings.migrations()?;
+    terminal.detail(format_args!(
+        "migrations: {} in {} ({})",
+        folder.migrations.len(),
+        folder.path,
+        folder.layout
+    ));
+    for warning in &folder.warnings {
+        terminal.warn(warning);
+    }
+    Ok(folder)
+}
+
+/// Whose history a layout has.
+pub(super) fn history_kind(layout: LayoutChoice) -> HistoryKind {
+    match layout {
+        LayoutChoice::Prisma => HistoryKind::Prisma,
+        LayoutChoice::Auto | LayoutChoice::Updown | LayoutChoice::Diesel => HistoryKind::Own,
+    }
+}
+
+/// Runs what waits for a database.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::usage(format_args!("cannot start: {error}")))?;
+    let outcome = runtime.block_on(work);
+    // A name look-up that hangs must not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+impl From<ConnectError> for Problem {
+    fn from(error: ConnectError) -> Self {
+        let exit = match &error {
+            ConnectError::TlsFiles(_) => Exit::Usage,
+            _ => Exit::Database,
+        };
+        let problem = Self::new(exit, &error);
+        match error {
+            ConnectError::Server { detail, hint, .. } => {
+                let problem = detail
+                    .into_iter()
+                    .fold(problem, |problem, text| problem.detail(format_args!("detail: {text}")));
+                hint.into_iter()
+                    .fold(problem, |problem, text| problem.detail(format_args!("hint: {text}")))
+            }
+            _ => problem,
+        }
+    }
+}
+
+impl From<LockError> for Problem {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Connect(error) => error.into(),
+            LockError::Pooled => Self::new(Exit::Refused, error),
+            other => Self::new(Exit::Database, other),
+        }
+    }
+}
+
+impl From<HistoryError> for Problem {
+    fn from(error: HistoryError) -> Self {
+        let exit = match &error {
+            HistoryError::NotEmpty { .. } => Exit::Refused,
+            HistoryError::NotFound { .. } => Exit::Usage,
+            _ => Exit::Database,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl From<ManageError> for Problem {
+    fn from(error: ManageError) -> Self {
+        match error {
+            ManageError::Connect(error) => error.into(),
+            ManageError::Lock(error) => error.into(),
+            ManageError::History(error) => error.into(),
+            other => Self::new(Exit::Database, other),
+        }
+    }
+}
+
+impl From<GateError> for Problem {
+    fn from(error: GateError) -> Self {
+        let exit = match &error {
+            GateError::Unknown { .. } => Exit::Usage,
+            _ => Exit::Database,
+        };
+        Self::new(exit, error)
+    }
+}

@@ -1,0 +1,363 @@
+//! The one table of PostgreSQL truth: statement × catalog × server version → locks and work.
+//!
+//! Every lock, scan and rewrite claimed here was measured on live servers; the live witness test runs the same
+//! statements again. Nothing else in nonstop states what a statement locks. Background:
+//! <https://www.postgresql.org/docs/current/explicit-locking.html> and `ATPrepCmd`/`AlterTableGetLockLevel` in
+//! PostgreSQL's `tablecmds.c`.
+
+mod alter_table;
+mod create;
+mod data;
+mod drop;
+mod type_change;
+mod volatility;
+
+pub use alter_table::proves_not_null;
+pub use volatility::{function_volatility, is_volatile};
+
+use crate::catalog::{Catalog, RelationKind};
+use crate::lock::LockMode;
+use crate::quote::Name;
+use crate::sql::{Kind, NameRef, ObjectKind, Statement};
+use crate::step::Work;
+use crate::version::ServerVersion;
+
+/// What a statement does to other sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Effect {
+    /// Every lock on a table, view, materialized view or sequence, in the order taken; indexes and TOAST left out.
+    pub locks: Vec<EffectLock>,
+    /// Work per relation.
+    pub work: Vec<RelationWork>,
+    /// Relations that are read in bulk without keeping anybody out: the statement may take long.
+    pub reads: Vec<Name>,
+    /// Relations of which any number of rows may be changed, and stay locked to the end of the transaction.
+    pub changes: Vec<Name>,
+    /// The error that the server is known to raise.
+    pub error: Option<Predicted>,
+    /// Why there may be more than is said here.
+    pub opaque: Option<String>,
+    /// It cannot run inside a transaction block (SQLSTATE 25001).
+    pub outside_transaction: bool,
+    /// What it takes away from code that is running.
+    pub breaks: Vec<Breaks>,
+}
+
+/// One lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EffectLock {
+    /// The relation.
+    pub relation: Name,
+    /// The mode.
+    pub mode: LockMode,
+    /// The relation was there before the migration, so others can wait for it.
+    pub existing: bool,
+}
+
+/// Work on one relation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelationWork {
+    /// The relation.
+    pub relation: Name,
+    /// What is done.
+    pub work: Work,
+}
+
+/// An error foreseen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Predicted {
+    /// Its SQLSTATE.
+    pub sqlstate: &'static str,
+    /// Why.
+    pub message: String,
+}
+
+/// How running code notices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breaks {
+    /// The rule that reports it.
+    pub rule: &'static str,
+    /// One sentence.
+    pub message: String,
+    /// Data goes with it, and cannot come back.
+    pub data_loss: bool,
+}
+
+/// What a statement does, given the catalog before it.
+pub fn effect(statement: &Statement, catalog: &Catalog) -> Effect {
+    let mut builder = Builder {
+        catalog,
+        effect: Effect::default(),
+    };
+    builder.statement(&statement.kind);
+    builder.effect
+}
+
+/// Collects an effect.
+struct Builder<'a> {
+    catalog: &'a Catalog,
+    effect: Effect,
+}
+
+impl Builder<'_> {
+    fn version(&self, major: u32) -> bool {
+        self.catalog.version >= ServerVersion::of_major(major)
+    }
+
+    /// One relation, whatever hangs below it.
+    fn lock(&mut self, relation: &Name, mode: LockMode) {
+        let existing = self
+            .catalog
+            .relation(relation)
+            .is_none_or(crate::catalog::Relation::is_shared);
+        let lock = EffectLock {
+            relation: relation.clone(),
+            mode,
+            existing,
+        };
+        if !self.effect.locks.contains(&lock) {
+            self.effect.locks.push(lock);
+        }
+    }
+
+    /// A relation and its partitions or children.
+    fn lock_family(&mut self, relation: &Name, mode: LockMode) {
+        self.lock(relation, mode);
+        for child in self.catalog.descendants(relation) {
+            self.lock(&child, mode);
+        }
+    }
+
+    fn lock_refs(&mut self, names: &[NameRef], mode: LockMode) {
+        for name in names {
+            if let Some(name) = self.catalog.resolve(name) {
+                self.lock(&name, mode);
+            }
+        }
+    }
+
+    fn work(&mut self, relation: &Name, work: Work) {
+        let entry = RelationWork {
+            relation: relation.clone(),
+            work,
+        };
+        if work != Work::None && !self.effect.work.contains(&entry) {
+            self.effect.work.push(entry);
+        }
+    }
+
+    /// Tables that hold rows: leaves of a partitioned one, the table itself otherwise.
+    fn work_family(&mut self, relation: &Name, work: Work) {
+        for name in std::iter::once(relation.clone()).chain(self.catalog.descendants(relation)) {
+            if self
+                .catalog
+                .relation(&name)
+                .is_none_or(|rel| rel.kind != RelationKind::PartitionedTable)
+            {
+                self.work(&name, work);
+            }
+        }
+    }
+
+    fn fails(&mut self, sqlstate: &'static str, message: impl Into<String>) {
+        self.effect.error.get_or_insert(Predicted {
+            sqlstate,
+            message: message.into(),
+        });
+    }
+
+    fn opaque(&mut self, why: impl Into<String>) {
+        self.effect.opaque.get_or_insert(why.into());
+    }
+
+    fn breaks(&mut self, rule: &'static str, message: String) {
+        self.effect.breaks.push(Breaks {
+            rule,
+            message,
+            data_loss: false,
+        });
+    }
+
+    fn loses(&mut self, rule: &'static str, message: String) {
+        self.effect.breaks.push(Breaks {
+            rule,
+            message,
+            data_loss: true,
+        });
+    }
+
+    /// The relation, or the error that it is missing.
+    fn existing(&mut self, name: &NameRef, if_exists: bool) -> Option<Name> {
+        let found = self.catalog.resolve(name);
+        if found.is_none() && !if_exists {
+            self.fails("42P01", format!("relation \"{name}\" does not exist"));
+        }
+        found
+    }
+
+    fn default_partition(&self, parent: &Name) -> Option<Name> {
+        let default = |name: &&Name| {
+            self.catalog
+                .relation(name)
+                .is_some_and(|rel| rel.bound.as_deref() == Some("DEFAULT"))
+        };
+        self.catalog.children(parent).find(default).cloned()
+    }
+
+    fn is_partitioned(&self, name: &Name) -> bool {
+        self.catalog
+            .relation(name)
+            .is_some_and(|rel| rel.kind == RelationKind::PartitionedTable)
+    }
+
+    /// Whether a table is new and without rows, so that nothing is read for it.
+    fn is_new_and_empty(&self, name: &Name) -> bool {
+        self.catalog
+            .relation(name)
+            .is_some_and(|rel| !rel.is_shared() && rel.size.is_some_and(|size| size.rows == 0))
+    }
+
+    fn statement(&mut self, kind: &Kind) {
+        match kind {
+            Kind::CreateTable(create) => self.create_table(create),
+            Kind::CreateTableAs(create) => self.create_table_as(create),
+            Kind::CreateView { name, replace, query } => self.create_view(name, *replace, query),
+            Kind::Refresh {
+                name,
+                concurrently,
+                with_data,
+            } => self.refresh(name, *concurrently, *with_data),
+            Kind::AlterTable(alter) => self.alter_table(alter),
+            Kind::CreateIndex(index) => self.create_index(index),
+            Kind::Drop(drop) => self.drop(drop),
+            Kind::Rename(rename) => self.rename(rename),
+            Kind::SetSchema { object, name, .. } => self.set_schema(*object, name),
+            Kind::AlterDomain { name, reads_rows } => self.alter_domain(name, *reads_rows),
+            Kind::AlterSequence { name, owned_by, .. } => {
+                if let Some(name) = self.existing(name, false) {
+                    self.lock(&name, LockMode::ShareRowExclusive);
+                }
+                if let Some((table, _)) = owned_by {
+                    self.lock_refs(std::slice::from_ref(table), LockMode::AccessShare);
+                }
+            }
+            Kind::CreateSequence { owned_by, .. } => {
+                if let Some((table, _)) = owned_by {
+                    self.lock_refs(std::slice::from_ref(table), LockMode::AccessShare);
+                }
+            }
+            Kind::CreateTrigger { table, from, .. } => {
+                if let Some(table) = self.existing(table, false) {
+                    self.lock_family(&table, LockMode::ShareRowExclusive);
+                }
+                if let Some(from) = from {
+                    self.lock_refs(std::slice::from_ref(from), LockMode::AccessShare);
+                }
+            }
+            Kind::Policy { table, .. } | Kind::CreateRule { table } => {
+                if let Some(table) = self.existing(table, false) {
+                    self.lock(&table, LockMode::AccessExclusive);
+                }
+            }
+            Kind::CreateStatistics { tables } | Kind::Publication { tables } => {
+                self.lock_refs(tables, LockMode::ShareUpdateExclusive);
+            }
+            Kind::Comment { object, name } => self.comment(*object, name.as_ref()),
+            Kind::Grant { tables, .. } => {
+                if self.version(18) {
+                    self.lock_refs(tables, LockMode::AccessShare);
+                }
+            }
+            Kind::CreateExtension { name, .. } => {
+                if !self.catalog.extensions.contains(name) {
+                    self.opaque(format!("the script of extension {name} may do anything"));
+                }
+            }
+            Kind::CreateSchema {
+                with_elements: true, ..
+            } => self.opaque("CREATE SCHEMA with elements of its own"),
+            Kind::Dml(dml) => self.dml(dml),
+            Kind::Select(query) => self.query(query),
+            Kind::Truncate { tables, cascade } => self.truncate(tables, *cascade),
+            Kind::Copy {
+                table,
+                from,
+                client_stream,
+            } => self.copy(table.as_ref(), *from, *client_stream),
+            Kind::Lock { tables, mode } => {
+                for table in tables {
+                    if let Some(table) = self.existing(table, false) {
+                        self.lock_family(&table, *mode);
+                    }
+                }
+            }
+            Kind::Do { body } => self.block(body),
+            Kind::Call { function } => self.opaque(format!("procedure {function} may do anything")),
+            Kind::Reindex {
+                name,
+                index,
+                concurrently,
+            } => self.reindex(name.as_ref(), *index, *concurrently),
+            Kind::Compact { table } => self.compact(table.as_ref()),
+            Kind::Maintain { tables, vacuum } => {
+                self.effect.outside_transaction = *vacuum;
+                self.lock_refs(tables, LockMode::ShareUpdateExclusive);
+            }
+            Kind::OutsideTransaction { .. } => self.effect.outside_transaction = true,
+            Kind::Other { tag } => self.opaque(format!("{tag} is not known to nonstop")),
+            Kind::Owner { .. }
+            | Kind::CreateEnum { .. }
+            | Kind::AddEnumValue { .. }
+            | Kind::RenameEnumValue { .. }
+            | Kind::CreateDomain { .. }
+            | Kind::CreateType { .. }
+            | Kind::CreateFunction(_)
+            | Kind::CreateSchema { .. }
+            | Kind::Set { .. }
+            | Kind::Transaction(_)
+            | Kind::NoRelation { .. } => {}
+        }
+    }
+
+    fn comment(&mut self, object: ObjectKind, name: Option<&NameRef>) {
+        let mode = match object {
+            ObjectKind::Table
+            | ObjectKind::View
+            | ObjectKind::MaterializedView
+            | ObjectKind::Sequence
+            | ObjectKind::ForeignTable
+            | ObjectKind::Column => LockMode::ShareUpdateExclusive,
+            ObjectKind::Constraint | ObjectKind::Trigger | ObjectKind::Policy | ObjectKind::Rule => {
+                LockMode::AccessShare
+            }
+            _ => return,
+        };
+        if let Some(name) = name.and_then(|name| self.catalog.resolve(name)) {
+            self.lock(&name, mode);
+        }
+    }
+
+    /// Tables with a column of the domain are locked and, where rows are checked, read.
+    fn alter_domain(&mut self, name: &NameRef, reads_rows: bool) {
+        let Some(domain) = self.catalog.resolve_type(name) else {
+            return;
+        };
+        if !reads_rows {
+            return;
+        }
+        let users: Vec<Name> = self
+            .catalog
+            .relations
+            .iter()
+            .filter(|(_, rel)| rel.columns.iter().any(|c| c.user_type.as_ref() == Some(&domain)))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for table in users {
+            self.lock(&table, LockMode::Share);
+            self.work(&table, Work::Scan);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! `ALTER TABLE` and its kin.
+
+use super::Certainty::{self, Known, Unknown};
+use super::create;
+use crate::catalog::{Catalog, ConstraintKind, Expression, Generated, Relation};
+use crate::quote::Name;
+use crate::sql::{Action, ActionKind, AlterTable, ObjectKind};
+use std::collections::BTreeSet;
+
+/// The order in which PostgreSQL carries out the actions of one statement (`AlterTablePass` in `tablecmds.c`).
+pub(crate) fn pass(kind: &ActionKind) -> u8 {
+    match kind {
+        ActionKind::DropColumn { .. }
+        | ActionKind::DropConstraint { .. }
+        | ActionKind::DropNotNull { .. }
+        | ActionKind::DropIdentity { .. }
+        | ActionKind::DropExpression { .. } => 0,
+        ActionKind::AlterType { .. } => 1,
+        ActionKind::AddColumn { .. } => 2,
+        ActionKind::SetExpression { .. } => 3,
+        ActionKind::SetDefault { .. }
+        | ActionKind::DropDefault { .. }
+        | ActionKind::SetNotNull { .. }
+        | ActionKind::AddIdentity { .. }
+        | ActionKind::SetIdentity { .. } => 4,
+        ActionKind::AddConstraint(_) => 5,
+        _ => 6,
+    }
+}
+
+pub(super) fn table(catalog: &mut Catalog, alter: &AlterTable) -> Certainty {
+    if matches!(alter.object, ObjectKind::Index | ObjectKind::Type | ObjectKind::Other) {
+        return if alter.object == ObjectKind::Index {
+            Known
+        } else {
+            Unknown
+        };
+    }
+    let Some(table) = catalog.resolve(&alter.name) else {
+        return Unknown;
+    };
+    let mut actions: Vec<&Action> = alter.actions.iter().collect();
+    actions.sort_by_key(|action| pass(&action.kind));
+    actions
+        .into_iter()
+        .map(|action| apply(catalog, &table, &action.kind))
+        .max()
+        .unwrap_or(Known)
+}
+
+fn family(catalog: &Catalog, table: &Name) -> Vec<Name> {
+    std::iter::once(table.clone())
+        .chain(catalog.descendants(table))
+        .collect()
+}
+
+fn each(catalog: &mut Catalog, table: &Name, mut change: impl FnMut(&mut Relation)) {
+    for name in family(catalog, table) {
+        if let Some(rel) = catalog.relations.get_mut(&name) {
+            change(rel);
+        }
+    }
+}
+
+fn each_column(catalog: &mut Catalog, table: &Name, column: &str, mut change: impl FnMut(&mut crate::catalog::Column)) {
+    each(catalog, table, |rel| {
+        rel.columns
+            .iter_mut()
+            .filter(|c| c.name == column)
+            .for_each(&mut change);
+    });
+}
+
+pub(crate) fn apply(catalog: &mut Catalog, table: &Name, action: &ActionKind) -> Certainty {
+    match action {
+        ActionKind::AddColumn { column, if_not_exists } => {
+            let present = catalog
+                .relation(table)
+                .is_some_and(|rel| rel.column(&column.name).is_some());
+            if !(present && *if_not_exists) {
+                create::add_column(catalog, table, column);
+            }
+            Known
+        }
+        ActionKind::DropColumn { name, cascade, .. } => {
+            drop_column(catalog, table, name);
+            if *cascade { Unknown } else { Known }
+        }
+        ActionKind::SetDefault { column, default } => {
+            each_column(catalog, table, column, |c| c.default = Some(default.clone()));
+            Known
+        }
+        ActionKind::DropDefault { column } => {
+            each_column(catalog, table, column, |c| c.default = None);
+            Known
+        }
+        ActionKind::SetNotNull { column } => {
+            create::set_not_null(catalog, table, column);
+            Known
+        }
+        ActionKind::DropNotNull { column } => {
+            each_column(catalog, table, column, |c| c.not_null = false);
+            each(catalog, table, |rel| {
+                rel.constraints
+                    .retain(|c| c.kind != ConstraintKind::NotNull || c.columns != [column.clone()]);
+            });
+            Known
+        }
+        ActionKind::AlterType { column, to, .. } => {
+            let (type_name, user_type) = create::column_type(catalog, to);
+            each_column(catalog, table, column, |c| {
+                c.type_name.clone_from(&type_name);
+                c.user_type.clone_from(&user_type);
+            });
+            Known
+        }
+        ActionKind::AddConstraint(def) => {
+            create::add_constraint(catalog, table, def);
+            // Partitions get constraints of their own.
+            if catalog.children(table).next().is_some() {
+                Unknown
+            } else {
+                Known
+            }
+        }
+        ActionKind::DropConstraint { name, cascade, .. } => {
+            drop_constraint(catalog, table, name);
+            if *cascade || catalog.children(table).next().is_some() {
+                Unknown
+            } else {
+                Known
+            }
+        }
+        ActionKind::ValidateConstraint { name } => {
+            each(catalog, table, |rel| {
+                rel.constraints
+                    .iter_mut()
+                    .filter(|c| c.name == *name)
+                    .for_each(|c| c.valid = true);
+            });
+            Known
+        }
+        ActionKind::AlterConstraint { name, enforced } => {
+            let enforced = enforced.unwrap_or(true);
+            each(catalog, table, |rel| {
+                rel.constraints
+                    .iter_mut()
+                    .filter(|c| c.name == *name)
+                    .for_each(|c| c.enforced = enforced);
+            });
+            Known
+        }
+        ActionKind::AddIdentity { column } => {
+            each_column(catalog, table, column, |c| c.generated = Generated::Identity);
+            Unknown
+        }
+        ActionKind::DropIdentity { column } | ActionKind::DropExpression { column } => {
+            each_column(catalog, table, column, |c| c.generated = Generated::No);
+            Unknown
+        }
+        ActionKind::SetLogged { logged } => {
+            each(catalog, table, |rel| rel.unlogged = !logged);
+            Known
+        }
+        ActionKind::AttachPartition { child, bound } => {
+            let child = catalog.resolve(child);
+            if let Some(rel) = child.and_then(|child| catalog.relations.get_mut(&child)) {
+                rel.parents = vec![table.clone()];
+                rel.bound = Some(bound.clone());
+            }
+            Unknown
+        }
+        ActionKind::DetachPartition { child, .. } => {
+            let child = catalog.resolve(child);
+            if let Some(rel) = child.and_then(|child| catalog.relations.get_mut(&child)) {
+                rel.parents.retain(|parent| parent != table);
+                rel.bound = None;
+            }
+            Unknown
+        }
+        ActionKind::Inherit { .. } | ActionKind::NoInherit { .. } | ActionKind::Other { .. } => Unknown,
+        ActionKind::SetIdentity { .. }
+        | ActionKind::SetExpression { .. }
+        | ActionKind::ColumnOptions { .. }
+        | ActionKind::ColumnStorage { .. }
+        | ActionKind::RelationOptions
+        | ActionKind::ClusterOn
+        | ActionKind::ReplicaIdentity { .. }
+        | ActionKind::RowSecurity
+        | ActionKind::Trigger { .. }
+        | ActionKind::Rule
+        | ActionKind::Owner
+        | ActionKind::SetTablespace { .. }
+        | ActionKind::SetAccessMethod { .. } => Known,
+    }
+}
+
+/// With a column go its indexes and its constraints, those over several columns too.
+fn drop_column(catalog: &mut Catalog, table: &Name, column: &str) {
+    let uses = |expression: &Option<Expression>| expression.as_ref().is_some_and(|e| e.columns.contains(column));
+    let own = BTreeSet::from([column.to_owned()]);
+    each(catalog, table, |rel| {
+        rel.columns.retain(|c| c.name != column);
+        rel.indexes.retain(|i| {
+            !(i.keys.iter().chain(&i.include).any(|key| key == column) || uses(&i.expressions) || uses(&i.predicate))
+        });
+        rel.constraints.retain(|c| match &c.kind {
+            ConstraintKind::Check(expression) => expression.columns.is_disjoint(&own),
+            _ => !c.columns.iter().any(|name| name == column),
+        });
+    });
+    for rel in catalog.relations.values_mut() {
+        rel.constraints.retain(|c| match &c.kind {
+            ConstraintKind::ForeignKey { references, columns } => {
+                references != table || !columns.iter().any(|c| c == column)
+            }
+            _ => true,
+        });
+    }
+    catalog.relations.retain(|_, rel| {
+        rel.owned_by
+            .as_ref()
+            .is_none_or(|(owner, owned)| owner != table || owned != column)
+    });
+}
+
+fn drop_constraint(catalog: &mut Catalog, table: &Name, name: &str) {
+    let Some(rel) = catalog.relations.get_mut(table) else {
+        return;
+    };
+    if let Some(dropped) = rel.constraints.iter().find(|c| c.name == name)
+        && dropped.kind == ConstraintKind::NotNull
+    {
+        let columns = dropped.columns.clone();
+        rel.columns
+            .iter_mut()
+            .filter(|c| columns.contains(&c.name))
+            .for_each(|c| c.not_null = false);
+    }
+    rel.constraints.retain(|c| c.name != name);
+    rel.indexes.retain(|i| i.constraint.as_deref() != Some(name));
+}

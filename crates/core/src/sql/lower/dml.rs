@@ -1,0 +1,204 @@
+//! Changes of rows, and what queries read.
+
+use super::super::{Dml, DmlVerb, Kind, NameRef, Query};
+use super::expr::expression;
+use super::names::{relation, relations, text};
+use crate::lock::LockMode;
+use pg_query::protobuf::{self, AExprKind, BoolExprType, Node};
+use pg_query::{Context, NodeEnum, NodeRef};
+
+pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
+    Some(match node {
+        NodeEnum::InsertStmt(insert) => {
+            let select = insert.select_stmt.as_ref().and_then(|node| match node.node.as_ref()? {
+                NodeEnum::SelectStmt(select) => Some(select),
+                _ => None,
+            });
+            let values = match select {
+                Some(select) if select.values_lists.is_empty() => None,
+                Some(select) => Some(select.values_lists.len()),
+                None => Some(1),
+            };
+            Kind::Dml(dml(DmlVerb::Insert, insert.relation.as_ref()?, node, values))
+        }
+        NodeEnum::UpdateStmt(update) => {
+            let mut dml = dml(DmlVerb::Update, update.relation.as_ref()?, node, None);
+            filter(&mut dml, update.where_clause.as_deref());
+            dml.sets = update.target_list.iter().filter_map(assignment).collect();
+            Kind::Dml(dml)
+        }
+        NodeEnum::DeleteStmt(delete) => {
+            let mut dml = dml(DmlVerb::Delete, delete.relation.as_ref()?, node, None);
+            filter(&mut dml, delete.where_clause.as_deref());
+            Kind::Dml(dml)
+        }
+        NodeEnum::MergeStmt(merge) => Kind::Dml(dml(DmlVerb::Merge, merge.relation.as_ref()?, node, None)),
+        NodeEnum::SelectStmt(select) => match select.into_clause.as_ref().and_then(|into| into.rel.as_ref()) {
+            Some(target) => Kind::CreateTableAs(super::super::CreateTableAs {
+                name: relation(target),
+                if_not_exists: false,
+                temporary: target.relpersistence == "t",
+                materialized_view: false,
+                with_data: true,
+                query: query_of(node),
+            }),
+            None => Kind::Select(query_of(node)),
+        },
+        NodeEnum::ExplainStmt(_) | NodeEnum::PrepareStmt(_) | NodeEnum::ExecuteStmt(_) => Kind::Select(query_of(node)),
+        NodeEnum::TruncateStmt(truncate) => Kind::Truncate {
+            tables: relations(&truncate.relations),
+            cascade: truncate.behavior() == protobuf::DropBehavior::DropCascade,
+        },
+        NodeEnum::CopyStmt(copy) => Kind::Copy {
+            table: copy.relation.as_ref().map(relation),
+            from: copy.is_from,
+            client_stream: copy.filename.is_empty(),
+        },
+        NodeEnum::LockStmt(lock) => Kind::Lock {
+            tables: relations(&lock.relations),
+            mode: lock_mode(lock.mode),
+        },
+        NodeEnum::CallStmt(call) => {
+            let names = call
+                .funccall
+                .as_ref()
+                .map(|f| super::names::texts(&f.funcname))
+                .unwrap_or_default();
+            Kind::Call {
+                function: names.join("."),
+            }
+        }
+        NodeEnum::ReindexStmt(reindex) => Kind::Reindex {
+            name: reindex.relation.as_ref().map(relation),
+            index: reindex.kind() == protobuf::ReindexObjectType::ReindexObjectIndex,
+            concurrently: super::names::option(&reindex.params, "concurrently").is_some(),
+        },
+        NodeEnum::ClusterStmt(cluster) => Kind::Compact {
+            table: cluster.relation.as_ref().map(relation),
+        },
+        NodeEnum::VacuumStmt(vacuum) => {
+            let tables: Vec<NameRef> = vacuum.rels.iter().filter_map(vacuum_relation).collect();
+            if vacuum.is_vacuumcmd && super::names::option(&vacuum.options, "full").is_some() {
+                Kind::Compact {
+                    table: tables.into_iter().next(),
+                }
+            } else {
+                Kind::Maintain {
+                    tables,
+                    vacuum: vacuum.is_vacuumcmd,
+                }
+            }
+        }
+        _ => return None,
+    })
+}
+
+fn vacuum_relation(node: &Node) -> Option<NameRef> {
+    match node.node.as_ref()? {
+        NodeEnum::VacuumRelation(v) => v.relation.as_ref().map(relation),
+        _ => None,
+    }
+}
+
+/// `LOCK TABLE` stores the mode as PostgreSQL's own number, from 1.
+fn lock_mode(number: i32) -> LockMode {
+    let at = usize::try_from(number - 1).unwrap_or(7);
+    LockMode::ALL.get(at).copied().unwrap_or(LockMode::AccessExclusive)
+}
+
+fn dml(verb: DmlVerb, target: &protobuf::RangeVar, node: &NodeEnum, values: Option<usize>) -> Dml {
+    let target = relation(target);
+    let mut query = query_of(node);
+    query.writes.retain(|name| *name != target);
+    // The target itself shows as read only when a sub-query reads it; the walker cannot tell, and it makes no difference.
+    Dml {
+        verb,
+        target,
+        query,
+        values,
+        equal_columns: Vec::new(),
+        filtered: false,
+        sets: Vec::new(),
+    }
+}
+
+fn filter(dml: &mut Dml, clause: Option<&Node>) {
+    let Some(clause) = clause else { return };
+    dml.filtered = true;
+    equalities(clause, &mut dml.equal_columns);
+}
+
+fn equalities(node: &Node, found: &mut Vec<String>) {
+    match &node.node {
+        Some(NodeEnum::BoolExpr(expr)) if expr.boolop() == BoolExprType::AndExpr => {
+            expr.args.iter().for_each(|arg| equalities(arg, found));
+        }
+        Some(NodeEnum::AExpr(expr))
+            if expr.kind() == AExprKind::AexprOp && expr.name.last().and_then(text).as_deref() == Some("=") =>
+        {
+            let sides = [expr.lexpr.as_deref(), expr.rexpr.as_deref()];
+            if let [Some(left), Some(right)] = sides {
+                found.extend(column_name(left).filter(|_| super::names::constant(right).is_some()));
+                found.extend(column_name(right).filter(|_| super::names::constant(left).is_some()));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn column_name(node: &Node) -> Option<String> {
+    match node.node.as_ref()? {
+        NodeEnum::ColumnRef(column) => column.fields.last().and_then(text),
+        _ => None,
+    }
+}
+
+fn assignment(node: &Node) -> Option<(String, crate::catalog::Expression)> {
+    match node.node.as_ref()? {
+        NodeEnum::ResTarget(target) => Some((target.name.clone(), expression(target.val.as_ref()?))),
+        _ => None,
+    }
+}
+
+/// What a query node reads, changes and calls.
+pub(super) fn query(node: &Node) -> Query {
+    node.node.as_ref().map(query_of).unwrap_or_default()
+}
+
+fn query_of(node: &NodeEnum) -> Query {
+    let mut query = Query::default();
+    let nodes = node.nodes();
+    let ctes: Vec<&str> = nodes
+        .iter()
+        .filter_map(|(node, ..)| match node {
+            NodeRef::CommonTableExpr(cte) => Some(cte.ctename.as_str()),
+            _ => None,
+        })
+        .collect();
+    for (node, _, context, _) in &nodes {
+        match node {
+            NodeRef::RangeVar(var) if !var.schemaname.is_empty() || !ctes.contains(&var.relname.as_str()) => {
+                let list = if *context == Context::DML {
+                    &mut query.writes
+                } else {
+                    &mut query.reads
+                };
+                let name = relation(var);
+                if !list.contains(&name) {
+                    list.push(name);
+                }
+            }
+            NodeRef::FuncCall(call) => {
+                let name = super::names::texts(&call.funcname).join(".");
+                if !query.functions.contains(&name) {
+                    query.functions.push(name);
+                }
+            }
+            NodeRef::SelectStmt(select) if !select.locking_clause.is_empty() => {
+                query.writes.extend(relations(&select.from_clause));
+            }
+            _ => {}
+        }
+    }
+    query
+}

@@ -1,0 +1,44 @@
+//! SQL text to statements: PostgreSQL's own grammar, our own small types.
+//!
+//! [`parse`] is the entrance. Only `lower` and below name the parser.
+
+pub mod statement;
+mod directive;
+mod lower;
+
+pub use directive::{Directive, DirectiveError};
+pub use lower::parse;
+pub use statement::*;
+
+use crate::source::{Place, SourceFile};
+
+/// A file's statements.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Script {
+    /// In the order of the file.
+    pub statements: Vec<Statement>,
+    /// `-- nonstop: …` comments, each with the statement it stands above.
+    pub directives: Vec<Directive>,
+}
+
+/// Text that PostgreSQL's grammar refuses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}:{}:{}: {message}", place.line, place.column)]
+pub struct SyntaxError {
+    /// The file.
+    pub path: String,
+    /// Where the offending token begins.
+    pub place: Place,
+    /// What the grammar said, `syntax error at or near "TABEL"`.
+    pub message: String,
+}
+
+impl SyntaxError {
+    fn at(file: &SourceFile, offset: usize, message: impl Into<String>) -> Self {
+        Self {
+            path: file.path.clone(),
+            place: file.place(offset),
+            message: message.into(),
+        }
+    }
+}
