@@ -1,5 +1,4 @@
 //! The comparison itself: each single change gives exactly its own difference, and equal databases give none.
-#![expect(clippy::unwrap_used, reason = "a test file")]
 
 use testkit::compare::{COLUMN_ORDER, Except, assert_same, diff, snapshot, snapshot_except};
 use testkit::each_major;
