@@ -2,6 +2,7 @@
 //!
 //! A dev-dependency only.
 
+pub mod as_written;
 pub mod compare;
 pub mod pooler;
 pub mod servers;

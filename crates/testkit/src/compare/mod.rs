@@ -4,11 +4,46 @@
 //! enter it. The one physical fact that can be seen, the order of columns, has a name of its own, so that a caller can
 //! allow it and nothing else.
 
+/// Grants as a sorted list; none at all means the defaults of that kind of object.
+macro_rules! acl {
+    ($acl:literal, $kind:literal, $owner:literal) => {
+        concat!(
+            "(SELECT coalesce(jsonb_agg(item::text ORDER BY item::text), '[]') FROM unnest(coalesce(",
+            $acl,
+            ", acldefault('",
+            $kind,
+            "'::\"char\", ",
+            $owner,
+            "))) AS item)"
+        )
+    };
+}
+
+/// Settings such as `reloptions` as a sorted list.
+macro_rules! sorted {
+    ($list:literal) => {
+        concat!(
+            "(SELECT jsonb_agg(item ORDER BY item) FROM unnest(",
+            $list,
+            ") AS item)"
+        )
+    };
+}
+
+/// The schemas that belong to users; the alias of `pg_namespace` is `n`.
+macro_rules! of_users {
+    () => {
+        r" n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema' "
+    };
+}
+
 mod programs;
 mod relations;
 mod services;
 
 use anyhow::{Context as _, Result};
+use nonstop_core::quote::Name;
+use nonstop_core::sql;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -153,6 +188,30 @@ async fn read(client: &Client, except: &Except, major: u32) -> Result<BTreeMap<S
     Ok(objects)
 }
 
+/// How many rows each table of users has; schema `nonstop` and history tables are left out.
+pub async fn row_counts(client: &Client) -> Result<BTreeMap<String, i64>> {
+    let tables = client
+        .query(
+            concat!(
+                "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                 WHERE c.relkind = 'r' AND ",
+                of_users!()
+            ),
+            &[],
+        )
+        .await?;
+    let except = Except::history();
+    let mut counts = BTreeMap::new();
+    for row in tables {
+        let table = Name::new(row.get::<_, String>(0), row.get::<_, String>(1));
+        if !except.schemas.contains(&table.schema) && !except.relations.contains(&table.name) {
+            let text = sql!("SELECT count(*) FROM ONLY {}", table);
+            counts.insert(table.to_string(), client.query_one(text.as_str(), &[]).await?.get(0));
+        }
+    }
+    Ok(counts)
+}
+
 /// Where two databases differ, in the order of names; empty when they are equal.
 pub fn diff(left: &Snapshot, right: &Snapshot) -> Vec<Difference> {
     let objects: BTreeSet<&String> = left.objects.keys().chain(right.objects.keys()).collect();
@@ -222,38 +281,3 @@ impl Snapshot {
         self.objects.keys().map(String::as_str)
     }
 }
-
-/// Grants as a sorted list; none at all means the defaults of that kind of object.
-macro_rules! acl {
-    ($acl:literal, $kind:literal, $owner:literal) => {
-        concat!(
-            "(SELECT coalesce(jsonb_agg(item::text ORDER BY item::text), '[]') FROM unnest(coalesce(",
-            $acl,
-            ", acldefault('",
-            $kind,
-            "'::\"char\", ",
-            $owner,
-            "))) AS item)"
-        )
-    };
-}
-
-/// Settings such as `reloptions` as a sorted list.
-macro_rules! sorted {
-    ($list:literal) => {
-        concat!(
-            "(SELECT jsonb_agg(item ORDER BY item) FROM unnest(",
-            $list,
-            ") AS item)"
-        )
-    };
-}
-
-/// The schemas that belong to users; the alias of `pg_namespace` is `n`.
-macro_rules! of_users {
-    () => {
-        r" n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema' "
-    };
-}
-
-use {acl, of_users, sorted};

@@ -1,6 +1,6 @@
 //! What statements are made of: schemas, types, functions, operators, casts, collations, text search.
 
-use super::{Class, Query, acl, of_users};
+use super::{Class, Query};
 
 pub(super) const ALL: &[Class] = &[
     Class::new("schema", SCHEMAS),

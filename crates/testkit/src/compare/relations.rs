@@ -1,6 +1,6 @@
 //! Relations and what belongs to one: columns, constraints, indexes, sequences' parameters, rules, triggers, policies.
 
-use super::{Class, Query, acl, of_users, sorted};
+use super::{Class, Query};
 
 pub(super) const ALL: &[Class] = &[
     Class::new("relation", RELATIONS),

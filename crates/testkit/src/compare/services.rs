@@ -1,6 +1,6 @@
 //! What stands beside the schema: extensions, publications, statistics, event triggers, defaults, foreign servers.
 
-use super::{Class, Query, acl, of_users, sorted};
+use super::{Class, Query};
 
 pub(super) const ALL: &[Class] = &[
     Class::new("extension", EXTENSIONS),
