@@ -80,7 +80,7 @@ impl fmt::Display for SqlText {
 }
 
 /// Something that knows how to stand inside SQL.
-pub trait Part {
+pub trait Part: Sync {
     /// Appends itself, quoted as it needs.
     fn write_to(&self, out: &mut String);
 }

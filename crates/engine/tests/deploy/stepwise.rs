@@ -51,7 +51,7 @@ pub(crate) const SEEN: &str = "SELECT concat_ws(' ', \
 
 pub(crate) const COMPLETE: &str = "column constraint true index true done 110";
 
-async fn prepared(database: &TestDatabase) {
+pub(crate) async fn prepared(database: &TestDatabase) {
     // The history first: a table of somebody's would be P3005.
     let (outcome, _) = run_by_hand(database, &[]).await;
     assert_eq!(outcome.unwrap(), Outcome::Nothing);

@@ -188,3 +188,18 @@ pub(crate) fn check(id: &str, query: &str) -> Step {
     });
     step(id, StepKind::Check, query, goal, Undo::Nothing)
 }
+
+/// Runs [`run_by_hand`] in a process of its own, which may be killed. The test binary calls itself.
+pub(crate) fn child(database: &TestDatabase, case: &str, failpoint: Option<&str>) -> std::process::Child {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "kills::the_child", "--ignored", "--nocapture"])
+        .env("NONSTOP_TEST_CHILD", database.url())
+        .env("NONSTOP_TEST_CASE", case)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    if let Some(failpoint) = failpoint {
+        command.env("NONSTOP_FAILPOINT", failpoint);
+    }
+    command.spawn().unwrap()
+}
