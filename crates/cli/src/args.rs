@@ -1,6 +1,6 @@
 //! The command line: what every verb shares. Each verb's own flags stand beside the verb.
 
-use crate::commands::{baseline, completions, preflight, resolve, status};
+use crate::commands::{baseline, completions, deploy, plan, preflight, resolve, status};
 use crate::config::{ConfigFile, Flags, Secret};
 use crate::duration::Span;
 use crate::exit::{EXIT_CODES, Problem};
@@ -30,6 +30,12 @@ pub struct Cli {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Apply all pending migrations, by safe steps, behind the gates
+    #[command(after_help = EXIT_CODES)]
+    Deploy(deploy::DeployArgs),
+    /// Show the steps that `deploy` would run: locks, work, timeouts, undo
+    #[command(after_help = EXIT_CODES)]
+    Plan(plan::PlanArgs),
     /// What is applied, pending, failed or running, and the way out of each
     #[command(after_help = EXIT_CODES)]
     Status(status::StatusArgs),

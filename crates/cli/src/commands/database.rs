@@ -5,7 +5,9 @@ use crate::exit::{Exit, Problem};
 use crate::layouts::{Folder, LayoutChoice};
 use crate::terminal::Terminal;
 use nonstop_engine::advisory::LockError;
-use nonstop_engine::gates::GateError;
+use nonstop_engine::deploy::DeployError;
+use nonstop_engine::event::Outcome;
+use nonstop_engine::gates::{self, GateError};
 use nonstop_engine::history::{HistoryError, HistoryKind};
 use nonstop_engine::manage::ManageError;
 use nonstop_engine::session::ConnectError;
@@ -40,6 +42,25 @@ pub(super) fn folder(settings: &Settings, terminal: Terminal) -> Result<Folder, 
         terminal.warn(warning);
     }
     Ok(folder)
+}
+
+/// A name that a flag gives must be in the folder.
+pub(super) fn known(flag: &str, name: Option<&str>, folder: &Folder) -> Result<(), Problem> {
+    match name {
+        Some(name) if folder.migrations.iter().all(|migration| migration.name != name) => {
+            let message = format_args!("{flag} {name}: there is no such migration in {}", folder.path);
+            Err(Problem::usage(message).detail("give the whole name, as `nonstop status` prints it"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Gates to skip must exist.
+pub(super) fn known_gates(names: &[String]) -> Result<(), Problem> {
+    match names.iter().find(|name| !gates::NAMES.contains(&name.as_str())) {
+        Some(name) => Err(GateError::Unknown { name: name.clone() }.into()),
+        None => Ok(()),
+    }
 }
 
 /// Whose history a layout has.
@@ -110,6 +131,20 @@ impl From<ManageError> for Problem {
             ManageError::Connect(error) => error.into(),
             ManageError::Lock(error) => error.into(),
             ManageError::History(error) => error.into(),
+            other => Self::new(Exit::Database, other),
+        }
+    }
+}
+
+impl From<DeployError> for Problem {
+    fn from(error: DeployError) -> Self {
+        match error {
+            DeployError::Connect(error) => error.into(),
+            DeployError::HistoryLock(error) => error.into(),
+            DeployError::History(error) => error.into(),
+            DeployError::Gate(error) => error.into(),
+            other @ DeployError::UnknownMigration { .. } => Self::usage(other),
+            other if other.outcome() == Outcome::Resumable => Self::new(Exit::Resumable, other),
             other => Self::new(Exit::Database, other),
         }
     }

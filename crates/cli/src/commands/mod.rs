@@ -1,8 +1,11 @@
 //! The verbs, one file each with its own flags.
 
 mod database;
+mod progress;
 pub mod baseline;
 pub mod completions;
+pub mod deploy;
+pub mod plan;
 pub mod preflight;
 pub mod resolve;
 pub mod status;
@@ -22,6 +25,8 @@ pub(crate) fn execute(
     settings: impl Fn() -> Result<Settings, ConfigError>,
 ) -> Result<Exit, Problem> {
     match command {
+        Command::Deploy(args) => deploy::run(args, &settings()?, terminal),
+        Command::Plan(args) => plan::run(args, &settings()?, terminal),
         Command::Status(args) => status::run(args, &settings()?, terminal),
         Command::Resolve(args) => resolve::run(args, &settings()?, terminal),
         Command::Baseline(args) => baseline::run(args, &settings()?, terminal),

@@ -28,6 +28,7 @@ pub(super) fn run(args: &PreflightArgs, settings: &Settings, terminal: Terminal)
     let target = database::target(settings, terminal)?;
     let history = History::new(database::history_kind(folder.layout), &target);
     let skip = super::or_file(&args.skip, settings.file.skip.as_ref());
+    database::known_gates(&skip)?;
     let (version, gates) = database::block_on(async {
         let session = Session::open(&target, "migration:preflight").await?;
         let subject = Subject {

@@ -80,6 +80,12 @@ impl Ran {
         steady(&both)
     }
 
+    /// The JSON Lines on stdout.
+    pub(crate) fn lines(&self) -> Vec<serde_json::Value> {
+        let line = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}: {self:?}"));
+        self.out.lines().map(line).collect()
+    }
+
     /// The document on stdout.
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))

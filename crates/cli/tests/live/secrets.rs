@@ -9,7 +9,11 @@ use std::time::{Duration, Instant};
 const SECRET: &str = "geh%eim-9f3a";
 
 /// Every verb that connects, and a few ways of getting it wrong.
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 13] = [
+    &["deploy"],
+    &["deploy", "--format", "json", "-v"],
+    &["deploy", "--dry-run"],
+    &["plan", "--format", "json"],
     &["status"],
     &["status", "--format", "json", "-v"],
     &["preflight", "-v"],

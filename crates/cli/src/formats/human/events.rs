@@ -6,7 +6,10 @@
 use super::{DIM, ERROR, GOOD, NAME, WARNING, count, indent, one_line, styled};
 use crate::duration::in_words;
 use crate::terminal::Verbosity;
+use nonstop_core::migration::Migration;
+use nonstop_core::source::SourceFile;
 use nonstop_engine::event::{Event, Failure, Holder, Outcome, Verdict};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Tells a run.
@@ -18,7 +21,33 @@ pub struct Story {
     wait: Option<(String, u64)>,
     /// The last progress line's phase and tenth.
     progress: Option<(String, u64)>,
-    applied: usize,
+    places: Places,
+}
+
+/// Where statements stand: the migrations' files by name.
+#[derive(Debug, Clone, Default)]
+pub struct Places(BTreeMap<String, (String, Option<SourceFile>)>);
+
+impl Places {
+    /// Of these migrations.
+    pub fn of(migrations: &[Migration]) -> Self {
+        let file = |one: &Migration| (one.name.clone(), (one.path.clone(), one.up.clone()));
+        Self(migrations.iter().map(file).collect())
+    }
+
+    /// `FILE:LINE:COLUMN` of a statement as written, `FILE` of one that is not in the file in these words.
+    pub fn find(&self, migration: &str, statement: Option<&str>) -> Option<String> {
+        let (path, file) = self.0.get(migration)?;
+        let found = file.as_ref().zip(statement).and_then(|(file, statement)| {
+            let statement = statement.trim().trim_end_matches(';');
+            let at = file.text.find(statement).filter(|_| !statement.is_empty())?;
+            Some(file.place(at))
+        });
+        Some(match found {
+            Some(place) => format!("{path}:{}:{}", place.line, place.column),
+            None => path.clone(),
+        })
+    }
 }
 
 /// In a wait that nothing changes about, a line is repeated after this long.
@@ -32,8 +61,14 @@ impl Story {
             steps: 0,
             wait: None,
             progress: None,
-            applied: 0,
+            places: Places::default(),
         }
+    }
+
+    /// With the files, so that a failed statement has its place.
+    pub fn with_places(mut self, places: Places) -> Self {
+        self.places = places;
+        self
     }
 
     /// The line for an event, if it deserves one.
@@ -50,7 +85,7 @@ impl Story {
                 migrations,
                 server_version,
                 ..
-            } => Some(started(migrations, server_version)),
+            } => (!migrations.is_empty()).then(|| started(migrations, server_version)),
             Event::Gate { gate, verdict, message } => gate_line(gate, *verdict, message, self.verbosity),
             Event::MigrationStarted {
                 migration,
@@ -94,7 +129,6 @@ impl Story {
                 .then(|| styled(DIM, format!("      done in {}", words(*duration_ms)))),
             Event::StepUndone { step, .. } => Some(format!("  step {step} undone")),
             Event::MigrationFinished { duration_ms, .. } => {
-                self.applied += 1;
                 Some(format!("  {} in {}", styled(GOOD, "applied"), words(*duration_ms)))
             }
             Event::MigrationFailed {
@@ -102,7 +136,10 @@ impl Story {
                 error,
                 undone,
                 resumable,
-            } => Some(failure(migration, error, undone, *resumable)),
+            } => {
+                let place = self.places.find(migration, error.statement.as_deref());
+                Some(failure(migration, error, place.as_ref(), undone, *resumable))
+            }
             Event::Warning { migration, message } => {
                 let about = migration.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
                 Some(format!("{}: {about}{message}", styled(WARNING, "warning")))
@@ -212,35 +249,36 @@ fn gate_line(gate: &str, verdict: Verdict, message: &str, verbosity: Verbosity) 
 }
 
 /// Everything known of a failure: the statement, its place, what the server said, what was undone, what to do next.
-fn failure(migration: &str, error: &Failure, undone: &[String], resumable: bool) -> String {
+fn failure(migration: &str, error: &Failure, place: Option<&String>, undone: &[String], resumable: bool) -> String {
     let mut lines = vec![format!(
         "{} {}: {}",
         styled(ERROR, "failed"),
         styled(NAME, migration),
         error.message
     )];
-    let mut fact = |name: &str, text: &Option<String>| {
+    let mut fact = |name: &str, text: Option<&String>| {
         if let Some(text) = text {
             let rest = indent(text.trim_end(), 15);
             lines.push(format!("  {name:<12} {}", rest.trim_start()));
         }
     };
-    fact("statement", &error.statement);
-    fact("SQLSTATE", &error.sqlstate);
-    fact("detail", &error.detail);
-    fact("hint", &error.hint);
+    fact("file", place);
+    fact("statement", error.statement.as_ref());
+    fact("SQLSTATE", error.sqlstate.as_ref());
+    fact("detail", error.detail.as_ref());
+    fact("hint", error.hint.as_ref());
     if !error.rows.is_empty() {
-        fact("rows", &Some(error.rows.join("\n")));
+        fact("rows", Some(&error.rows.join("\n")));
     }
     if !undone.is_empty() {
-        fact("undone", &Some(undone.join("\n")));
+        fact("undone", Some(&undone.join("\n")));
     }
     let next = if resumable {
         "`nonstop deploy` goes on from here once the cause is gone."
     } else {
         "Nothing of this migration is left. Change its data or its file, then run `nonstop deploy` again."
     };
-    fact("next", &Some(next.to_owned()));
+    fact("next", Some(&next.to_owned()));
     lines.join("\n")
 }
 

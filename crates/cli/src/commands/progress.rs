@@ -1,0 +1,158 @@
+//! A run on its way to the streams: JSON Lines on stdout, or lines on stderr with a bar below them on a terminal.
+//!
+//! A reader that has had enough stops nothing: a deploy goes on when its output is closed.
+
+use crate::args::Format;
+use crate::exit::Exit;
+use crate::formats::human::events::{Places, Story, conclusion};
+use crate::formats::human::one_line;
+use crate::formats::json;
+use crate::terminal::{Terminal, Verbosity};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nonstop_core::migration::Migration;
+use nonstop_engine::event::{Event, Outcome};
+use std::io::Write;
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// Tells events as they come.
+pub(super) struct Teller {
+    format: Format,
+    terminal: Terminal,
+    story: Mutex<Story>,
+    places: Places,
+    bar: Option<ProgressBar>,
+    /// Whether a migration failed because its SQL does not parse.
+    is_syntax_error: Mutex<bool>,
+}
+
+impl Teller {
+    pub(super) fn new(format: Format, terminal: Terminal, migrations: &[Migration]) -> Self {
+        let places = Places::of(migrations);
+        let has_bar = format == Format::Human && terminal.has_bars();
+        Self {
+            format,
+            terminal,
+            story: Mutex::new(Story::new(terminal.verbosity).with_places(places.clone())),
+            places,
+            bar: has_bar.then(|| {
+                let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+                bar.set_style(spinner());
+                bar
+            }),
+            is_syntax_error: Mutex::new(false),
+        }
+    }
+
+    /// One event.
+    pub(super) fn tell(&self, event: &Event) {
+        if let Event::MigrationFailed { error, .. } = event
+            && error.message.contains("(syntax-error)")
+            && let Ok(mut seen) = self.is_syntax_error.lock()
+        {
+            *seen = true;
+        }
+        match self.format {
+            Format::Json => {
+                let mut out = std::io::stdout().lock();
+                let _ = json::event::render(jiff::Timestamp::now(), event, &self.places, &mut out);
+                let _ = out.flush();
+            }
+            Format::Human => self.tell_people(event),
+        }
+    }
+
+    fn tell_people(&self, event: &Event) {
+        if let Event::RunFinished {
+            outcome,
+            applied,
+            duration_ms,
+        } = event
+        {
+            self.end();
+            // Said as an error where there is one, by whoever ends the process.
+            if self.terminal.verbosity > Verbosity::Quiet {
+                let _ = writeln!(self.terminal.out(), "{}", conclusion(*outcome, *applied, *duration_ms));
+            }
+            return;
+        }
+        let line = self.story.lock().ok().and_then(|mut story| story.line(event));
+        let Some(bar) = &self.bar else {
+            if let Some(line) = line {
+                let _ = writeln!(self.terminal.err(), "{line}");
+            }
+            return;
+        };
+        if let Some(line) = line.filter(|_| !matches!(event, Event::Progress { .. })) {
+            bar.suspend(|| {
+                let _ = writeln!(self.terminal.err(), "{line}");
+            });
+        }
+        show(bar, event);
+    }
+
+    /// Takes the bar away.
+    pub(super) fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// The exit code of an outcome.
+    pub(super) fn exit(&self, outcome: Outcome) -> Exit {
+        let is_syntax_error = self.is_syntax_error.lock().is_ok_and(|seen| *seen);
+        match outcome {
+            Outcome::Done | Outcome::Nothing => Exit::Done,
+            Outcome::Refused if is_syntax_error => Exit::Usage,
+            Outcome::Refused => Exit::Refused,
+            Outcome::Failed => Exit::Database,
+            Outcome::Resumable => Exit::Resumable,
+        }
+    }
+}
+
+/// What the bar shows after an event.
+fn show(bar: &ProgressBar, event: &Event) {
+    match event {
+        Event::StepStarted { step, summary, .. } => {
+            bar.set_style(spinner());
+            bar.unset_length();
+            bar.set_message(format!("step {step}: {}", one_line(summary, 60)));
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        Event::LockWait {
+            waiting_for, holders, ..
+        } => {
+            let who = holders
+                .first()
+                .map_or(String::new(), |holder| format!(", held by pid {}", holder.pid));
+            bar.set_message(format!("waiting for {waiting_for}{who}"));
+        }
+        Event::Progress { phase, done, total, .. } => {
+            if *total > 0 {
+                bar.set_style(measured());
+                bar.set_length(*total);
+                bar.set_position(*done);
+            }
+            bar.set_message(phase.clone());
+        }
+        Event::StepFinished { .. } | Event::MigrationFinished { .. } | Event::MigrationFailed { .. } => {
+            bar.disable_steady_tick();
+            bar.set_style(spinner());
+            bar.set_message("");
+        }
+        _ => {}
+    }
+}
+
+fn spinner() -> ProgressStyle {
+    style("{spinner} {msg} {elapsed}")
+}
+
+fn measured() -> ProgressStyle {
+    style("{spinner} [{bar:30}] {percent:>3} % {msg} {elapsed}, {eta} left")
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
