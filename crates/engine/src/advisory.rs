@@ -17,9 +17,12 @@ use tokio_postgres::{Client, Row};
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(450));
 /// How often a wait is told about.
 const TELL_EVERY: Duration = Duration::from_secs(1);
+/// How long letting go may take before the session is simply ended.
+const LET_GO: Duration = Duration::from_secs(2);
 
 // 72707369 is the key of Prisma Migrate. `pg_locks` lists the locks of every database of the server.
 const TRY: &str = "SELECT pg_try_advisory_lock(72707369)";
+const LET_GO_SQL: &str = "SELECT pg_advisory_unlock(72707369)";
 const SESSIONS: &str = "
     SELECT l.pid, l.granted, a.usename::text, a.application_name, a.state, left(a.query, 200) AS query,
            (extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.state_change, a.backend_start)) * 1000)::bigint
@@ -200,6 +203,8 @@ impl HistoryLock {
 
     /// Lets go, and waits until the server has done so.
     pub async fn release(self) {
+        // Ending the session is enough, unless the user insisted on a pooler, which keeps the server's session.
+        let _ = tokio::time::timeout(LET_GO, self.session.client().query_typed(LET_GO_SQL, &[])).await;
         self.session.close().await;
     }
 }

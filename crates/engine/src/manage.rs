@@ -6,7 +6,7 @@ use crate::advisory::{self, HistoryLock, LockError};
 use crate::event::{Events, Holder};
 use crate::gates::{Leftover, leftovers};
 use crate::history::{Attempt, Diagnosis, Found, History, HistoryError, HistoryKind, diagnose};
-use crate::session::{ConnectError, Session, in_words};
+use crate::session::{ConnectError, PoolerSign, Session, in_words};
 use crate::target::Target;
 use nonstop_core::migration::Migration;
 use nonstop_core::quote::Name;
@@ -163,8 +163,13 @@ struct Desk {
 
 impl Desk {
     async fn open(target: &Target, wait: Duration, events: &Events) -> Result<Self, ManageError> {
-        let lock = HistoryLock::acquire(target, APPLICATION, wait, events).await?;
         let session = Session::open(target, APPLICATION).await?;
+        // A lock taken through a pooler would stay behind on the pooler's connection.
+        match session.pooler_sign(target).await? {
+            None | Some(PoolerSign::NoSecond) => {}
+            Some(_) => return Err(LockError::Pooled.into()),
+        }
+        let lock = HistoryLock::acquire(target, APPLICATION, wait, events).await?;
         Ok(Self { lock, session })
     }
 

@@ -12,10 +12,12 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 mod connect;
 mod error;
+mod pooler;
 mod settings;
 
 pub use connect::Notice;
 pub use error::{ConnectError, in_words};
+pub use pooler::PoolerSign;
 
 /// How long a server that says "starting up" is given.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -94,12 +96,6 @@ impl Session {
     /// a session (settings, locks) can be trusted then; only reading with qualified names is possible.
     pub fn is_pooled(&self) -> bool {
         self.pooled
-    }
-
-    /// The pid of the backend that answers now; in one message, because a pooler may not know prepared statements.
-    pub(crate) async fn present_pid(&self) -> Result<Option<i32>, tokio_postgres::Error> {
-        let row = self.client.query_typed_opt("SELECT pg_backend_pid()", &[]).await?;
-        row.map(|row| row.try_get(0)).transpose()
     }
 
     /// Sends one message by the simple protocol: several statements in it are one implicit transaction.

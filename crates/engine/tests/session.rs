@@ -257,6 +257,9 @@ async fn a_transaction_pooler_is_found_out() {
             assert!(report.message.contains("DIRECT_URL"));
             let status = manage::status(&target, HistoryKind::Prisma, &[]).await.unwrap();
             assert!(!status.managed, "reading works through it");
+            let silent = Events::silent();
+            let resolved = manage::resolve_rolled_back(&target, HistoryKind::Prisma, "1", DEADLINE, &silent).await;
+            assert!(resolved.unwrap_err().to_string().contains("DIRECT_URL"));
         }
         let reports = gates(&target(&database), None, &[]).await;
         assert_eq!(of(&reports, "pooler").verdict, Verdict::Ok);
