@@ -5,7 +5,7 @@
 //! are found and cancelled while we build (they could only end in Prisma's P1002).
 
 use crate::event::{Event, Events, Holder, millis};
-use crate::session::{ConnectError, Session, in_words};
+use crate::session::{ConnectError, PoolerSign, Session, in_words};
 use crate::target::Target;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -129,7 +129,8 @@ impl HistoryLock {
         events: &Events,
     ) -> Result<Self, LockError> {
         let session = Session::open(target, application_name).await?;
-        if session.is_pooled() {
+        // A lock taken through a pooler would stay behind on the pooler's connection, so this is looked at first.
+        if session.pooler_sign(target).await?.is_some_and(PoolerSign::is_proof) {
             return Err(LockError::Pooled);
         }
         let started = Instant::now();

@@ -5,9 +5,10 @@
 use crate::advisory::{self, HistoryLock, LockError};
 use crate::event::{Events, Holder};
 use crate::gates::{Leftover, leftovers};
-use crate::history::{Attempt, Diagnosis, Found, History, HistoryError, HistoryKind, diagnose};
-use crate::session::{ConnectError, PoolerSign, Session, in_words};
+use crate::history::{Diagnosis, Found, History, HistoryError, HistoryKind, diagnose};
+use crate::session::{ConnectError, Session, in_words};
 use crate::target::Target;
+use crate::unfinished::{Unfinished, unfinished};
 use nonstop_core::migration::Migration;
 use nonstop_core::quote::Name;
 use nonstop_core::version::ServerVersion;
@@ -32,6 +33,9 @@ pub struct Status {
     pub history: Diagnosis,
     /// Who holds the history lock.
     pub holders: Vec<Holder>,
+    /// What a run of ours has begun and neither finished nor taken back; the next deploy does. Its row is among the
+    /// failed or running ones of the history as well, where there is one.
+    pub unfinished: Option<Unfinished>,
     /// INVALID indexes and NOT VALID constraints.
     pub leftovers: Vec<Leftover>,
 }
@@ -57,29 +61,11 @@ pub enum ManageError {
 impl Status {
     /// Whether everything of the folder is applied and nothing is half done.
     pub fn is_up_to_date(&self) -> bool {
-        self.history.pending.is_empty() && self.history.failed.is_empty() && self.history.running.is_none()
-    }
-
-    /// What to do, a sentence each; empty when there is nothing to do.
-    pub fn ways_out(&self) -> Vec<String> {
-        let mut ways = Vec::new();
-        if !self.managed && !self.foreign_tables.is_empty() {
-            ways.push(
-                "If the tables come from the first migrations of the folder, run `nonstop baseline NAME` with the last one \
-                 that is already there."
-                    .to_owned(),
-            );
-        }
-        for Attempt { name, .. } in &self.history.failed {
-            ways.push(format!(
-                "If nothing of {name} is there, or what is there may stay: `nonstop resolve --rolled-back {name}`, then \
-                 `nonstop deploy` runs it again. If everything of it is there: `nonstop resolve --applied {name}`."
-            ));
-        }
-        if self.history.failed.is_empty() && self.history.running.is_none() && !self.history.pending.is_empty() {
-            ways.push("`nonstop deploy` applies what is pending.".to_owned());
-        }
-        ways
+        let history = &self.history;
+        history.pending.is_empty()
+            && history.failed.is_empty()
+            && history.running.is_none()
+            && self.unfinished.is_none()
     }
 }
 
@@ -101,6 +87,7 @@ pub async fn status(target: &Target, kind: HistoryKind, migrations: &[Migration]
         managed,
         foreign_tables,
         history: diagnose(&rows, migrations, holders.first()),
+        unfinished: unfinished(client, &history).await?,
         leftovers: leftovers(client).await?,
         holders,
     };
@@ -163,13 +150,8 @@ struct Desk {
 
 impl Desk {
     async fn open(target: &Target, wait: Duration, events: &Events) -> Result<Self, ManageError> {
-        let session = Session::open(target, APPLICATION).await?;
-        // A lock taken through a pooler would stay behind on the pooler's connection.
-        match session.pooler_sign(target).await? {
-            None | Some(PoolerSign::NoSecond) => {}
-            Some(_) => return Err(LockError::Pooled.into()),
-        }
         let lock = HistoryLock::acquire(target, APPLICATION, wait, events).await?;
+        let session = Session::open(target, APPLICATION).await?;
         Ok(Self { lock, session })
     }
 

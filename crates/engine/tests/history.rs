@@ -5,8 +5,10 @@ use nonstop_core::hash::sha256_hex;
 use nonstop_core::migration::{Migration, TransactionModel};
 use nonstop_core::source::SourceFile;
 use nonstop_core::sql;
-use nonstop_engine::event::Events;
+use nonstop_engine::event::{Events, Verdict};
+use nonstop_engine::gates::{Subject, run_gates};
 use nonstop_engine::history::{Entry, Found, History, HistoryError, HistoryKind, RowState};
+use nonstop_engine::journal;
 use nonstop_engine::manage;
 use nonstop_engine::session::Session;
 use nonstop_engine::target::Target;
@@ -182,12 +184,6 @@ async fn resolve_answers_with_prismas_codes() {
         let status = manage::status(&target, kind, &folder).await.unwrap();
         assert_eq!(status.history.failed[0].logs.as_deref(), Some("error 25001"));
         assert_eq!(status.history.pending, ["2"]);
-        assert!(
-            status
-                .ways_out()
-                .iter()
-                .any(|way| way.contains("resolve --rolled-back 1"))
-        );
 
         rolled_back("1").await.unwrap();
         rolled_back("1").await.unwrap();
@@ -202,6 +198,52 @@ async fn resolve_answers_with_prismas_codes() {
         let status = manage::status(&target, kind, &folder).await.unwrap();
         assert_eq!(status.history.pending, Vec::<String>::new());
         assert_eq!(status.history.applied.len(), 2);
+    })
+    .await;
+}
+
+/// What a killed run of ours left is no failure to resolve by hand: the next deploy goes on with it.
+#[tokio::test]
+async fn an_unfinished_migration_is_told_and_stops_nothing() {
+    testkit::each_major(|database| async move {
+        let (target, session, history) = open(&database, HistoryKind::Prisma, "public").await;
+        let folder = [migration("1"), migration("2")];
+        history.create(session.client()).await.unwrap();
+        journal::ensure(session.client()).await.unwrap();
+        let begun = Entry::new(&folder[0]);
+        session.run(&history.start(&begun)).await.unwrap();
+        let values = format!("'{}', 'r', '{}', '1', 'c', 'running'", begun.id, history.table());
+        database
+            .run(&format!(
+                "INSERT INTO nonstop.run (id, version) VALUES ('r', '15'); \
+                 INSERT INTO nonstop.migration (id, run, history, name, checksum, state) VALUES ({values})"
+            ))
+            .await;
+        let status = manage::status(&target, HistoryKind::Prisma, &folder).await.unwrap();
+        let unfinished = status.unfinished.clone().unwrap();
+        assert_eq!(
+            (unfinished.name.as_str(), unfinished.id.as_str()),
+            ("1", begun.id.as_str())
+        );
+        assert!(!status.is_up_to_date());
+        let subject = Subject {
+            target: &target,
+            session: &session,
+            history: &history,
+            migrations: &folder,
+            plan: None,
+            lock: None,
+            resumable: &[],
+            skip: &[],
+        };
+        let reports = run_gates(&subject).await.unwrap();
+        let report = reports.iter().find(|report| report.gate == "history").unwrap();
+        assert_eq!(report.verdict, Verdict::Warning, "{}", report.message);
+        assert!(
+            report.message.contains("an earlier run has begun 1"),
+            "{}",
+            report.message
+        );
     })
     .await;
 }

@@ -3,8 +3,8 @@
 use super::{Finding, Looked, Subject};
 use crate::advisory;
 use crate::event::Holder;
-use crate::history::{Diagnosis, Found, HistoryError, HistoryKind, diagnose};
-use nonstop_core::quote::Name;
+use crate::history::{Diagnosis, Found, History, HistoryError, HistoryKind, diagnose};
+use crate::unfinished::{Unfinished, unfinished};
 
 pub(super) const NAME: &str = "history";
 
@@ -23,23 +23,34 @@ pub(super) async fn look(subject: &Subject<'_>) -> Looked {
             return Ok(Finding::stop(HistoryError::NotEmpty { schema, tables }.to_string()));
         }
     };
-    rows.retain(|row| !subject.resumable.contains(&row.id));
-    let ours = subject.lock.map(advisory::HistoryLock::pid);
+    let unfinished = unfinished(client, subject.history).await?;
+    let ours = |id: &String| subject.resumable.contains(id) || unfinished.as_ref().is_some_and(|one| one.id == *id);
+    rows.retain(|row| !ours(&row.id));
+    let our_lock = subject.lock.map(advisory::HistoryLock::pid);
     let holders = advisory::holders(client).await?;
-    let holder = holders.into_iter().find(|holder| Some(holder.pid) != ours);
-    let diagnosis = diagnose(&rows, subject.migrations, holder.as_ref());
-    Ok(judge(
-        &diagnosis,
-        holder.as_ref(),
-        subject.history.kind(),
-        subject.history.table(),
-    ))
+    let holder = holders.into_iter().find(|holder| Some(holder.pid) != our_lock);
+    let mut diagnosis = diagnose(&rows, subject.migrations, holder.as_ref());
+    if let Some(unfinished) = &unfinished {
+        diagnosis.pending.retain(|name| *name != unfinished.name);
+    }
+    Ok(judge(&diagnosis, holder.as_ref(), unfinished.as_ref(), subject.history))
 }
 
-fn judge(diagnosis: &Diagnosis, holder: Option<&Holder>, kind: HistoryKind, table: &Name) -> Finding {
+fn judge(
+    diagnosis: &Diagnosis,
+    holder: Option<&Holder>,
+    unfinished: Option<&Unfinished>,
+    history: &History,
+) -> Finding {
     let mut findings = Vec::new();
+    if let (Some(one), None) = (unfinished, holder) {
+        findings.push(Finding::warning(format!(
+            "an earlier run has begun {} and come to {} of {} steps: deploy finishes it, or takes it back, first.",
+            one.name, one.done, one.steps
+        )));
+    }
     for failed in &diagnosis.failed {
-        let code = match kind {
+        let code = match history.kind() {
             HistoryKind::Prisma => "P3009: ",
             HistoryKind::Own => "",
         };
@@ -77,9 +88,10 @@ fn judge(diagnosis: &Diagnosis, holder: Option<&Holder>, kind: HistoryKind, tabl
     let odd: Vec<String> = diagnosis.out_of_order.iter().map(|one| one.name.clone()).collect();
     list(&odd, "pending, though the folder has applied ones after it");
     let fine = format!(
-        "{} applied, {} pending ({table})",
+        "{} applied, {} pending ({})",
         diagnosis.applied.len(),
-        diagnosis.pending.len()
+        diagnosis.pending.len(),
+        history.table()
     );
     Finding::all(findings, &fine)
 }
@@ -113,11 +125,12 @@ mod tests {
     use super::*;
     use crate::event::Verdict;
     use crate::history::Attempt;
+    use crate::target::Target;
     use jiff::Timestamp;
 
     fn judged(diagnosis: &Diagnosis) -> Finding {
-        let table = Name::new("public", "_prisma_migrations");
-        judge(diagnosis, None, HistoryKind::Prisma, &table)
+        let target = Target::parse("postgresql://h/d").unwrap();
+        judge(diagnosis, None, None, &History::new(HistoryKind::Prisma, &target))
     }
 
     #[test]

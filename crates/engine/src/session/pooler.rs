@@ -26,12 +26,25 @@ pub enum PoolerSign {
     NoSecond,
 }
 
+impl PoolerSign {
+    /// Whether it is proved by behaviour, so that nothing can be locked here.
+    pub fn is_proof(self) -> bool {
+        match self {
+            Self::Moved | Self::Shared | Self::Starved => true,
+            Self::Declared | Self::NoSecond => false,
+        }
+    }
+}
+
 impl Session {
     /// Looks for a pooler between this session and its server, with a second session; nothing is locked or written.
     pub async fn pooler_sign(&self, target: &Target) -> Result<Option<PoolerSign>, tokio_postgres::Error> {
-        if target.pgbouncer {
-            return Ok(Some(PoolerSign::Declared));
-        }
+        let behaviour = self.behaviour(target).await?;
+        let declared = target.pgbouncer.then_some(PoolerSign::Declared);
+        Ok(behaviour.filter(|sign| sign.is_proof()).or(declared).or(behaviour))
+    }
+
+    async fn behaviour(&self, target: &Target) -> Result<Option<PoolerSign>, tokio_postgres::Error> {
         if self.is_pooled() {
             return Ok(Some(PoolerSign::Moved));
         }
