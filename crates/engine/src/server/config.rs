@@ -3,9 +3,11 @@
 //! A crash of the server loses nothing that was committed (`synchronous_commit` stays on); a crash of the machine may,
 //! and nobody minds.
 
+use nix::sys::statvfs::statvfs;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// Small and fast; what a caller sets comes later and wins.
@@ -39,6 +41,7 @@ fn text(socket_dir: &Path, port: u16, settings: &[(String, String)]) -> String {
     let place = [
         ("port".to_owned(), port.to_string()),
         ("unix_socket_directories".to_owned(), socket_dir.display().to_string()),
+        ("dynamic_shared_memory_type".to_owned(), shared_memory().to_owned()),
     ];
     let base = BASE.iter().map(|&(name, value)| (name, value));
     let given = place.iter().chain(settings).map(|(name, value)| (&**name, &**value));
@@ -48,6 +51,20 @@ fn text(socket_dir: &Path, port: u16, settings: &[(String, String)]) -> String {
         let _ = writeln!(text, "{name} = '{value}'");
     }
     text
+}
+
+/// Where parallel workers meet. A container's `/dev/shm` may be missing, closed or 64 MiB; files always work.
+fn shared_memory() -> &'static str {
+    const ENOUGH: u64 = 256 << 20;
+    if !cfg!(target_os = "linux") {
+        return "posix";
+    }
+    let shm = Path::new("/dev/shm");
+    let open = fs::metadata(shm).is_ok_and(|found| found.permissions().mode() & 0o003 == 0o003);
+    let free = statvfs(shm).map_or(0, |found| {
+        found.blocks_available().saturating_mul(found.fragment_size())
+    });
+    if open && free >= ENOUGH { "posix" } else { "mmap" }
 }
 
 #[cfg(test)]

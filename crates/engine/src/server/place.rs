@@ -6,7 +6,7 @@
 
 use super::ServerError;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, User, geteuid};
+use nix::unistd::{AccessFlags, Pid, User, access, geteuid};
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -100,7 +100,7 @@ impl Room {
         gate.lock()?;
         sweep(base);
         let path = base.join(format!("{}-{:08x}", std::process::id(), fastrand::u32(..)));
-        DirBuilder::new().mode(0o711).create(&path)?;
+        make_passable(&path)?;
         let mut owner = File::create(path.join("owner"))?;
         owner.lock()?;
         let guard = Command::new("/bin/sh")
@@ -165,21 +165,32 @@ pub(super) fn caches() -> Vec<PathBuf> {
     caches
 }
 
-/// The folder for what is worth keeping between runs, made if need be. The user whom the programs run as can read it.
-pub fn cache() -> Result<PathBuf, ServerError> {
+/// A folder for what is worth keeping between runs, made if need be. The user whom the programs run as can read it.
+pub fn cache(folder: &str) -> Result<PathBuf, ServerError> {
     let mut refused = None;
     for dir in caches() {
         if dir.starts_with(base_path()) {
             base()?;
         }
-        match fs::create_dir_all(&dir)
-            .and_then(|()| nix::unistd::access(&dir, nix::unistd::AccessFlags::W_OK).map_err(Into::into))
-        {
-            Ok(()) => return Ok(dir),
+        match make_cache(&dir, folder) {
+            Ok(made) => return Ok(made),
             Err(source) => refused = Some(ServerError::io(&dir, source)),
         }
     }
     Err(refused.unwrap_or(ServerError::NoAccount))
+}
+
+fn make_cache(dir: &Path, folder: &str) -> io::Result<PathBuf> {
+    let made = dir.join(folder);
+    fs::create_dir_all(&made)?;
+    access(&made, AccessFlags::W_OK)?;
+    if geteuid().is_root() {
+        // Whatever root's umask is.
+        for path in [dir, &made] {
+            fs::set_permissions(path, Permissions::from_mode(0o755))?;
+        }
+    }
+    Ok(made)
 }
 
 fn base_path() -> PathBuf {
@@ -189,7 +200,7 @@ fn base_path() -> PathBuf {
 /// Our folder in `/tmp`; refused when somebody else made it.
 fn base() -> Result<PathBuf, ServerError> {
     let base = base_path();
-    match DirBuilder::new().mode(0o711).create(&base) {
+    match make_passable(&base) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(ServerError::io(&base, error)),
@@ -198,9 +209,13 @@ fn base() -> Result<PathBuf, ServerError> {
     if !found.is_dir() || found.uid() != geteuid().as_raw() {
         return Err(ServerError::NotOurs { path: base });
     }
-    // The umask may have narrowed it.
-    fs::set_permissions(&base, Permissions::from_mode(0o711)).map_err(|source| ServerError::io(&base, source))?;
     Ok(base)
+}
+
+/// Makes a folder that others can pass through but not list, whatever the umask is.
+fn make_passable(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o711))
 }
 
 /// Removes the rooms whose owner is gone. What cannot be removed stays for the next time.

@@ -17,7 +17,7 @@ pub(super) fn instantiate(programs: &Programs, account: Option<Account>, to: &Pa
 }
 
 fn template(programs: &Programs, account: Option<Account>) -> Result<PathBuf, ServerError> {
-    let dir = place::cache()?.join("initdb");
+    let dir = place::cache("initdb")?;
     let template = dir.join(format!("{}-{FORM}", programs.key()));
     if template.exists() {
         return Ok(template);
@@ -35,7 +35,6 @@ fn template(programs: &Programs, account: Option<Account>) -> Result<PathBuf, Se
 }
 
 fn lock(dir: &Path) -> io::Result<File> {
-    fs::create_dir_all(dir)?;
     let lock = OpenOptions::new().create(true).append(true).open(dir.join("lock"))?;
     lock.lock()?;
     Ok(lock)
