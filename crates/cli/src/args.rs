@@ -6,7 +6,7 @@ use crate::duration::Span;
 use crate::exit::{EXIT_CODES, Problem};
 use crate::layouts::LayoutChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use nonstop_core::planner::{Breaking, PlanSettings};
+use nonstop_core::settings::{Breaking, PlanSettings};
 use serde::Deserialize;
 use std::path::PathBuf;
 

@@ -15,5 +15,7 @@ pub mod replay;
 pub mod step;
 pub mod effect;
 pub mod plan;
+pub mod settings;
+mod rewrite;
 pub mod planner;
 pub mod pace;

@@ -6,7 +6,8 @@ use crate::catalog::{
     Catalog, Column, Constraint, ConstraintKind, Expression, Function, Generated, Index, Policy, Relation,
     RelationKind, Trigger, TypeDef,
 };
-use crate::quote::Name;
+use crate::quote::{Ident, Name};
+use crate::sql::KeyDef;
 use crate::sql::{
     ColumnDef, ConstraintDef, ConstraintKindDef, CreateFunction, CreateIndex, CreateTable, CreateTableAs, NameRef,
     Query, TypeRef,
@@ -213,7 +214,7 @@ pub(super) fn add_constraint(catalog: &mut Catalog, table: &Name, def: &Constrai
             columns = index_columns(catalog, table, using);
             take_index(catalog, table, using, &name);
         } else {
-            key_index(catalog, table, &name, def, key.nulls_not_distinct);
+            key_index(catalog, table, &name, def, key);
         }
     }
     if matches!(kind, ConstraintKind::PrimaryKey | ConstraintKind::NotNull) && !def.not_valid {
@@ -248,7 +249,7 @@ fn mark_not_null(catalog: &mut Catalog, table: &Name, column: &str, constraint_f
 }
 
 /// Columns of a table's primary key.
-fn primary_key(catalog: &Catalog, table: &Name) -> Vec<String> {
+pub(crate) fn primary_key(catalog: &Catalog, table: &Name) -> Vec<String> {
     let constraints = catalog.relation(table).map_or(&[][..], |rel| &rel.constraints);
     let key = constraints.iter().find(|c| c.kind == ConstraintKind::PrimaryKey);
     key.map(|c| c.columns.clone()).unwrap_or_default()
@@ -271,10 +272,11 @@ fn take_index(catalog: &mut Catalog, table: &Name, index: &str, constraint: &str
     }
 }
 
-fn key_index(catalog: &mut Catalog, table: &Name, name: &str, def: &ConstraintDef, nulls_not_distinct: bool) {
+fn key_index(catalog: &mut Catalog, table: &Name, name: &str, def: &ConstraintDef, key: &KeyDef) {
     let Some(rel) = catalog.relations.get_mut(table) else {
         return;
     };
+    let rest = key.index_rest.as_ref();
     rel.indexes.push(Index {
         name: name.to_owned(),
         method: "btree".to_owned(),
@@ -284,10 +286,14 @@ fn key_index(catalog: &mut Catalog, table: &Name, name: &str, def: &ConstraintDe
         predicate: None,
         unique: true,
         valid: true,
-        nulls_not_distinct,
+        nulls_not_distinct: key.nulls_not_distinct,
         constraint: Some(name.to_owned()),
         parent: None,
-        definition: String::new(),
+        definition: rest.map_or_else(String::new, |rest| {
+            crate::sql!("CREATE UNIQUE INDEX {} ON {} {}", Ident(name), table, rest)
+                .as_str()
+                .to_owned()
+        }),
     });
 }
 
@@ -312,7 +318,9 @@ pub(super) fn index(catalog: &mut Catalog, index: &CreateIndex) -> Certainty {
     let partitioned = catalog
         .relation(&table)
         .is_some_and(|rel| rel.kind == RelationKind::PartitionedTable);
-    let definition = crate::sql!("ON {} {}", table, index.rest).as_str().to_owned();
+    let definition = crate::sql!("{} ON {} {}", Ident(&name), table, index.rest)
+        .as_str()
+        .to_owned();
     let Some(rel) = catalog.relations.get_mut(&table) else {
         return Unknown;
     };

@@ -23,6 +23,7 @@ pub enum Certainty {
 
 use Certainty::{Known, Unknown};
 pub(crate) use alter::{apply as apply_action, pass};
+pub(crate) use create::primary_key;
 pub use create::{constraint_name, index_name};
 
 /// Brings the catalog to the state after a statement that succeeds.

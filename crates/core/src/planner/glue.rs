@@ -1,0 +1,67 @@
+//! Copy-then-drop: statements that must share one transaction with the locks of all taken first.
+//!
+//! `INSERT INTO new SELECT … FROM old; DROP TABLE old` and `UPDATE t SET new = old; ALTER TABLE t DROP COLUMN old` lose
+//! what is written between the two when they are apart.
+
+use crate::catalog::Catalog;
+use crate::replay;
+use crate::rewrite::Scene;
+use crate::settings::PlanSettings;
+use crate::sql::{ActionKind, Dml, Kind, NameRef, ObjectKind, Script, Statement};
+use std::collections::BTreeSet;
+
+/// Ordinals of the statements from each copy to its drop, where the table is large and in use.
+pub(super) fn copies_before_drops(script: &Script, catalog: &Catalog, settings: &PlanSettings) -> BTreeSet<usize> {
+    let mut glued = BTreeSet::new();
+    let copies = script.statements.iter().filter_map(|statement| match &statement.kind {
+        Kind::Dml(dml) => Some((statement, dml)),
+        _ => None,
+    });
+    let copies: Vec<(&Statement, &Dml)> = copies.collect();
+    if copies.is_empty() {
+        return glued;
+    }
+    // What the migration itself makes is not in use.
+    let mut replayed = catalog.clone();
+    for statement in &script.statements {
+        let scene = Scene {
+            catalog: &replayed,
+            settings,
+            as_written: false,
+        };
+        for (copy, dml) in copies.iter().filter(|(copy, _)| copy.ordinal < statement.ordinal) {
+            if drops_source(statement, dml, &scene) {
+                glued.extend(copy.ordinal..=statement.ordinal);
+            }
+        }
+        replay::apply(&mut replayed, statement);
+    }
+    glued
+}
+
+fn drops_source(statement: &Statement, dml: &Dml, scene: &Scene<'_>) -> bool {
+    let large = |name: &NameRef| scene.catalog.resolve(name).is_some_and(|name| scene.any_large(&name));
+    let same = |a: &NameRef, b: &NameRef| scene.catalog.resolve(a) == scene.catalog.resolve(b);
+    match &statement.kind {
+        Kind::Drop(drop) if drop.object == ObjectKind::Table => drop
+            .names
+            .iter()
+            .any(|name| large(name) && dml.query.reads.iter().any(|read| same(read, name))),
+        Kind::AlterTable(alter) if large(&alter.name) => alter.actions.iter().any(|action| match &action.kind {
+            ActionKind::DropColumn { name, .. } => {
+                let sets = dml
+                    .sets
+                    .iter()
+                    .any(|(column, value)| column != name && value.columns.contains(name));
+                (same(&dml.target, &alter.name) && sets)
+                    || dml
+                        .query
+                        .reads
+                        .iter()
+                        .any(|read| same(read, &alter.name) && !same(read, &dml.target))
+            }
+            _ => false,
+        }),
+        _ => false,
+    }
+}

@@ -1,0 +1,240 @@
+//! Migrations and a catalog in, plan out.
+//!
+//! Statements become pieces (`rewrite`), pieces find their order (`schedule`), neighbours share transactions
+//! (`group`). What the plan says is what `deploy` runs.
+
+mod glue;
+mod group;
+mod schedule;
+mod session;
+
+use crate::catalog::Catalog;
+use crate::effect::{Effect, effect};
+use crate::migration::{Migration, TransactionModel};
+use crate::plan::{MigrationPlan, Notice};
+use crate::quote::SqlText;
+use crate::replay::{self, Certainty};
+use crate::rewrite::{self, Piece, Refusal, Scene};
+use crate::settings::{Breaking, PlanSettings};
+use crate::source::SourceFile;
+use crate::sql::{self, Directive, Kind, Script, Statement};
+use session::Settings;
+use std::collections::BTreeSet;
+
+/// A migration's plan, and whether the catalog still tells the truth after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The plan.
+    pub plan: MigrationPlan,
+    /// The migration holds something whose outcome is not known from its text (a `DO` block, a function call): before the
+    /// next migration is planned, the catalog must be read from the server again.
+    pub catalog_is_stale: bool,
+}
+
+/// Plans one migration against the catalog as it is before it, and brings the catalog to the state after it.
+///
+/// A file that is missing or does not parse gives a plan that is refused.
+pub fn plan_migration(migration: &Migration, catalog: &mut Catalog, settings: &PlanSettings) -> Planned {
+    let mut plan = MigrationPlan {
+        name: migration.name.clone(),
+        checksum: migration.checksum.clone(),
+        steps: Vec::new(),
+        warnings: Vec::new(),
+        refusals: Vec::new(),
+    };
+    let script = match migration.up.as_ref().map(|file| (file, sql::parse(file))) {
+        None => {
+            plan.refusals.push(refused_whole(
+                "missing-file",
+                format!("{} is not there", migration.path),
+                "restore the file, or remove the folder",
+            ));
+            return Planned {
+                plan,
+                catalog_is_stale: false,
+            };
+        }
+        Some((_, Err(error))) => {
+            plan.refusals.push(refused_whole(
+                "syntax-error",
+                error.to_string(),
+                "correct the file; nothing was touched",
+            ));
+            return Planned {
+                plan,
+                catalog_is_stale: false,
+            };
+        }
+        Some((file, Ok(script))) => (file, script),
+    };
+    let (file, script) = script;
+    let mut work = Work {
+        catalog,
+        settings,
+        plan,
+        certainty: Certainty::Known,
+    };
+    if settings.as_written || script.statements.iter().any(controls_transaction) {
+        work.as_written(migration, file, &script);
+    } else {
+        work.safely(file, &script);
+    }
+    let Work { plan, certainty, .. } = work;
+    catalog.settle();
+    Planned {
+        plan,
+        catalog_is_stale: certainty == Certainty::Unknown,
+    }
+}
+
+fn notice(file: &SourceFile, statement: &Statement, rule: &str, message: String, help: String) -> Notice {
+    let line = file.place(statement.span.start).line;
+    Notice {
+        rule: rule.to_owned(),
+        statement: statement.ordinal,
+        line,
+        message,
+        help,
+        sql: statement.sql.clone(),
+    }
+}
+
+fn refused_whole(rule: &str, message: String, help: &str) -> Notice {
+    Notice {
+        rule: rule.to_owned(),
+        statement: 0,
+        line: 1,
+        message,
+        help: help.to_owned(),
+        sql: SqlText::verbatim(""),
+    }
+}
+
+/// `ROLLBACK`, savepoints and two-phase commit: the file is its own master.
+fn controls_transaction(statement: &Statement) -> bool {
+    matches!(&statement.kind, Kind::Transaction(verb) if !verb.is_boundary())
+}
+
+struct Work<'a> {
+    catalog: &'a mut Catalog,
+    settings: &'a PlanSettings,
+    plan: MigrationPlan,
+    certainty: Certainty,
+}
+
+impl Work<'_> {
+    fn safely(&mut self, file: &SourceFile, script: &Script) {
+        let initial = self.catalog.clone();
+        let glued = glue::copies_before_drops(script, self.catalog, self.settings);
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut session = Settings::default();
+        for statement in &script.statements {
+            if matches!(statement.kind, Kind::Transaction(_)) {
+                continue;
+            }
+            if let Kind::Set { name, values, .. } = &statement.kind {
+                self.set(file, statement, &mut session, name, values);
+                continue;
+            }
+            let effect = effect(statement, self.catalog);
+            self.breaks(file, statement, &effect);
+            let as_written = directed_as_written(script, statement.ordinal);
+            let scene = Scene {
+                catalog: self.catalog,
+                settings: self.settings,
+                as_written: as_written || glued.contains(&statement.ordinal),
+            };
+            match self.pieces(statement, &effect, &scene, &glued) {
+                Ok(own) => pieces.extend(own.into_iter().map(|piece| session.apply(piece))),
+                Err(refusal) => self
+                    .plan
+                    .refusals
+                    .push(refusal.notice(statement, file.place(statement.span.start).line)),
+            }
+            self.certainty = self.certainty.max(replay::apply(self.catalog, statement));
+        }
+        group::close_enum_values(&mut pieces, script);
+        let pieces = schedule::order(pieces, &initial);
+        self.plan.steps = group::steps(pieces, script, self.settings, &glued);
+    }
+
+    fn pieces(
+        &self,
+        statement: &Statement,
+        effect: &Effect,
+        scene: &Scene<'_>,
+        glued: &BTreeSet<usize>,
+    ) -> Result<Vec<Piece>, Refusal> {
+        if glued.contains(&statement.ordinal) && !self.settings.allow_blocking {
+            return Err(Refusal {
+                rule: "copy-then-drop-loses-writes",
+                message: "this migration copies rows of a table in use and then drops what it copied from: what the application writes in between would be lost, and as one transaction it blocks the table for as long as the copy takes".to_owned(),
+                help: "keep both for a while (expand, fill, contract), or allow the block in a quiet hour (`--allow blocking`)".to_owned(),
+            });
+        }
+        rewrite::rewrite(statement, effect, scene)
+    }
+
+    /// Session settings: nonstop's own bounds stand, the others go with each transaction.
+    fn set(&mut self, file: &SourceFile, statement: &Statement, session: &mut Settings, name: &str, values: &[String]) {
+        if session::is_bound(name) {
+            self.plan.warnings.push(notice(
+                file,
+                statement,
+                "session-timeout-is-left-out",
+                format!("{name} is not set: nonstop keeps its own bounds for every step"),
+                "use --max-block and --patience".to_owned(),
+            ));
+            return;
+        }
+        session.set(name, values);
+        self.certainty = self.certainty.max(replay::apply(self.catalog, statement));
+    }
+
+    /// Statements that break running code: run with a warning, or refused.
+    fn breaks(&mut self, file: &SourceFile, statement: &Statement, effect: &Effect) {
+        for breaks in &effect.breaks {
+            let help =
+                "deploy the code that no longer needs it first; `--breaking refuse` stops such migrations".to_owned();
+            let notice = notice(file, statement, breaks.rule, breaks.message.clone(), help);
+            match self.settings.breaking {
+                Breaking::AsWritten => self.plan.warnings.push(notice),
+                Breaking::Refuse => self.plan.refusals.push(notice),
+            }
+        }
+    }
+
+    /// The file unchanged: `--as-written`, or it controls its transactions itself.
+    fn as_written(&mut self, migration: &Migration, file: &SourceFile, script: &Script) {
+        let blocks = script.statements.iter().any(|s| matches!(s.kind, Kind::Transaction(_)));
+        let per_statement = migration.transaction == TransactionModel::PerStatement;
+        let mut effects = Vec::new();
+        for statement in &script.statements {
+            let effect = effect(statement, self.catalog);
+            self.breaks(file, statement, &effect);
+            let scene = Scene {
+                catalog: self.catalog,
+                settings: self.settings,
+                as_written: false,
+            };
+            if !self.settings.as_written
+                && !self.settings.allow_blocking
+                && let Some(refusal) = rewrite::hazard(&effect, &scene)
+            {
+                self.plan
+                    .refusals
+                    .push(refusal.notice(statement, file.place(statement.span.start).line));
+            }
+            effects.push(effect);
+            self.certainty = self.certainty.max(replay::apply(self.catalog, statement));
+        }
+        self.plan.steps = group::as_written(file, script, &effects, blocks, per_statement, self.settings);
+    }
+}
+
+fn directed_as_written(script: &Script, ordinal: usize) -> bool {
+    script
+        .directives
+        .iter()
+        .any(|directive| matches!(directive, Directive::AsWritten { statement } if *statement == ordinal))
+}

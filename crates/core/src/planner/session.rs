@@ -1,0 +1,65 @@
+//! `SET` in a migration.
+//!
+//! Prisma sends all files through one session, so a `SET` lasts into the next file. Here it lasts to the end of its own
+//! migration, and is repeated, as `LOCAL`, in each transaction of it.
+
+use crate::quote::{Literal, SqlText};
+use crate::rewrite::{Body, Piece};
+use crate::sql;
+
+/// Settings in force for the statements that follow.
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    in_force: Vec<(String, Vec<String>)>,
+}
+
+/// Timeouts are nonstop's own business.
+pub(super) fn is_bound(name: &str) -> bool {
+    matches!(
+        name,
+        "lock_timeout"
+            | "statement_timeout"
+            | "idle_in_transaction_session_timeout"
+            | "transaction_timeout"
+            | "deadlock_timeout"
+    )
+}
+
+impl Settings {
+    pub(super) fn set(&mut self, name: &str, values: &[String]) {
+        self.in_force.retain(|(known, _)| known != name);
+        if !values.is_empty() {
+            self.in_force.push((name.to_owned(), values.to_vec()));
+        }
+    }
+
+    /// Puts the settings in front of a piece that runs in a transaction. What runs alone was built with full names.
+    pub(super) fn apply(&self, mut piece: Piece) -> Piece {
+        if let Body::Instant(instant) = &mut piece.body
+            && !self.in_force.is_empty()
+        {
+            let prefix = self.in_force.iter().fold(SqlText::verbatim(""), |all, (name, values)| {
+                let value = if name == "search_path" {
+                    quoted_list(values)
+                } else {
+                    values.join(", ")
+                };
+                sql!(
+                    "{}SELECT pg_catalog.set_config({}, {}, true);\n",
+                    all,
+                    Literal(name),
+                    Literal(&value)
+                )
+            });
+            instant.sql = sql!("{}{}", prefix, instant.sql);
+        }
+        piece
+    }
+}
+
+fn quoted_list(values: &[String]) -> String {
+    let quoted = values
+        .iter()
+        .map(|value| sql!("{}", crate::quote::Ident(value)).as_str().to_owned());
+    quoted.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,148 @@
+//! Queries that look for rows which a new rule would not allow, before anything is changed.
+//!
+//! Each shows up to ten; the violation carries the query that finds all.
+
+use super::{Body, Footprint, Piece};
+use crate::catalog::Expression;
+use crate::quote::{Ident, List, Name, SqlText};
+use crate::sql;
+use crate::step::Violation;
+
+fn piece(statement: usize, query: SqlText, footprint: Footprint, violation: Violation) -> Piece {
+    Piece {
+        body: Body::Check { query, violation },
+        statement,
+        footprint,
+        note: "looks before anything is changed".to_owned(),
+        part: false,
+    }
+}
+
+fn limited(query: &SqlText) -> SqlText {
+    sql!("{} LIMIT 10", query)
+}
+
+/// Values of a future unique index that stand more than once.
+pub(super) fn duplicates(
+    statement: usize,
+    table: &Name,
+    keys: &[SqlText],
+    columns: &[String],
+    predicate: Option<&Expression>,
+    nulls_not_distinct: bool,
+) -> Piece {
+    let list = List(keys);
+    let mut conditions: Vec<SqlText> = predicate
+        .map(|p| sql!("({})", SqlText::verbatim(&p.sql)))
+        .into_iter()
+        .collect();
+    if !nulls_not_distinct {
+        conditions.extend(keys.iter().map(|key| sql!("({}) IS NOT NULL", key)));
+    }
+    let filter = conditions.iter().fold(None, |all: Option<SqlText>, one| match all {
+        None => Some(sql!(" WHERE {}", one)),
+        Some(all) => Some(sql!("{} AND {}", all, one)),
+    });
+    let filter = filter.unwrap_or_else(|| SqlText::verbatim(""));
+    let find_all = sql!(
+        "SELECT {}, count(*) AS rows FROM {}{} GROUP BY {} HAVING count(*) > 1",
+        list,
+        table,
+        filter,
+        list
+    );
+    let words = keys
+        .iter()
+        .map(|key| key.as_str().trim_matches('"'))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let violation = Violation {
+        message: format!("{table} holds the same value of ({words}) in more than one row"),
+        sqlstate: "23505".to_owned(),
+        find_all: find_all.clone(),
+    };
+    piece(
+        statement,
+        limited(&find_all),
+        Footprint::default().columns(table, columns),
+        violation,
+    )
+}
+
+/// Rows whose foreign key points at nothing.
+pub(super) fn orphans(statement: usize, child: &Name, columns: &[String], parent: &Name, keys: &[String]) -> Piece {
+    let child_columns: Vec<SqlText> = columns.iter().map(|c| sql!("c.{}", Ident(c))).collect();
+    let mut joined: Option<SqlText> = None;
+    let mut present: Option<SqlText> = None;
+    for (column, key) in child_columns.iter().zip(keys) {
+        let equal = sql!("p.{} = {}", Ident(key), column);
+        let not_null = sql!("{} IS NOT NULL", column);
+        joined = Some(joined.map_or(equal.clone(), |all| sql!("{} AND {}", all, equal)));
+        present = Some(present.map_or(not_null.clone(), |all| sql!("{} AND {}", all, not_null)));
+    }
+    let (joined, present) = (
+        joined.unwrap_or_else(|| SqlText::verbatim("true")),
+        present.unwrap_or_else(|| SqlText::verbatim("true")),
+    );
+    let find_all = sql!(
+        "SELECT {} FROM {} AS c WHERE {} AND NOT EXISTS (SELECT FROM {} AS p WHERE {})",
+        List(&child_columns),
+        child,
+        present,
+        parent,
+        joined
+    );
+    let violation = Violation {
+        message: format!("{child} holds rows whose ({}) is not in {parent}", columns.join(", ")),
+        sqlstate: "23503".to_owned(),
+        find_all: find_all.clone(),
+    };
+    let footprint = Footprint::default().columns(child, columns).columns(parent, keys);
+    piece(statement, limited(&find_all), footprint, violation)
+}
+
+/// Rows for which a CHECK is false.
+pub(super) fn violators(statement: usize, table: &Name, expression: &Expression) -> Piece {
+    let find_all = sql!(
+        "SELECT * FROM {} WHERE NOT ({})",
+        table,
+        SqlText::verbatim(&expression.sql)
+    );
+    let violation = Violation {
+        message: format!("{table} holds rows for which ({}) is false", expression.sql),
+        sqlstate: "23514".to_owned(),
+        find_all: find_all.clone(),
+    };
+    let columns: Vec<String> = expression.columns.iter().cloned().collect();
+    piece(
+        statement,
+        limited(&find_all),
+        Footprint::default().columns(table, &columns),
+        violation,
+    )
+}
+
+/// Rows in which a column is NULL.
+pub(super) fn nulls(statement: usize, table: &Name, columns: &[String]) -> Piece {
+    let mut any: Option<SqlText> = None;
+    for column in columns {
+        let null = sql!("{} IS NULL", Ident(column));
+        any = Some(any.map_or(null.clone(), |all| sql!("{} OR {}", all, null)));
+    }
+    let find_all = sql!(
+        "SELECT * FROM {} WHERE {}",
+        table,
+        any.unwrap_or_else(|| SqlText::verbatim("false"))
+    );
+    let violation = Violation {
+        message: format!("{table} holds rows in which {} is NULL", columns.join(", ")),
+        sqlstate: "23502".to_owned(),
+        find_all: find_all.clone(),
+    };
+    piece(
+        statement,
+        limited(&find_all),
+        Footprint::default().columns(table, columns),
+        violation,
+    )
+}

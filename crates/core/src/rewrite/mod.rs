@@ -1,0 +1,332 @@
+//! A statement's safe form: pieces that each either fit into a short transaction or run alone without keeping anybody
+//! out.
+//!
+//! One file per family of statements. A piece knows its locks, its undo, and what it touches, so that the planner can
+//! order pieces and put neighbours into one transaction.
+
+mod alter_table;
+mod check;
+mod constraint;
+mod footprint;
+mod index;
+mod not_null;
+mod undo;
+mod view;
+
+pub(crate) use footprint::{Footprint, Key};
+
+use crate::catalog::{Catalog, Relation, RelationKind};
+use crate::effect::Effect;
+use crate::lock::LockMode;
+use crate::plan::Notice;
+use crate::quote::{Name, SqlText};
+use crate::settings::{PlanSettings, SMALL_BYTES};
+use crate::sql::{Kind, Statement};
+use crate::step::{Goal, RelationLock, StepKind, Undo, Violation, Work};
+
+/// A part of a plan, before it has its place.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Piece {
+    /// What is run.
+    pub(crate) body: Body,
+    /// Which statement of the file it carries out, from 1.
+    pub(crate) statement: usize,
+    /// What it touches.
+    pub(crate) footprint: Footprint,
+    /// Why it is there; empty for the statement as written.
+    pub(crate) note: String,
+    /// It is a part of the statement that only was taken apart so that it could be moved: next to its siblings, the
+    /// statement is run as written.
+    pub(crate) part: bool,
+}
+
+/// How a piece is run.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Body {
+    /// Inside a short transaction, with its neighbours.
+    Instant(Instant),
+    /// Alone, outside a transaction.
+    Lone(Lone),
+    /// A query that must return no row, before anything is changed.
+    Check { query: SqlText, violation: Violation },
+}
+
+/// A piece for a short transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Instant {
+    /// Its SQL.
+    pub(crate) sql: SqlText,
+    /// Locks on relations that others can see.
+    pub(crate) locks: Vec<RelationLock>,
+    /// How it is taken back after its commit.
+    pub(crate) undo: Undo,
+    /// It may run for long, though it keeps nobody out by itself: it must not share a transaction with strong locks.
+    pub(crate) slow: bool,
+    /// It does work that is not bounded: no timeout, the watchdog guards it.
+    pub(crate) unbounded: bool,
+    /// The heaviest work under its locks.
+    pub(crate) work: Work,
+    /// Nothing may follow it in the same transaction (`ADD VALUE` before its use).
+    pub(crate) commit_after: bool,
+}
+
+/// A piece that runs alone.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Lone {
+    pub(crate) kind: StepKind,
+    pub(crate) sql: SqlText,
+    pub(crate) locks: Vec<RelationLock>,
+    pub(crate) work: Work,
+    pub(crate) goal: Goal,
+    pub(crate) undo: Undo,
+}
+
+/// What a rewriting sees.
+pub(crate) struct Scene<'a> {
+    /// The catalog before the statement.
+    pub(crate) catalog: &'a Catalog,
+    /// What the user set.
+    pub(crate) settings: &'a PlanSettings,
+    /// The statement must stay as written (a directive, or it belongs to a copy and its drop).
+    pub(crate) as_written: bool,
+}
+
+impl Scene<'_> {
+    /// Whether others use the relation, and it is too large to block.
+    pub(crate) fn is_large(&self, name: &Name) -> bool {
+        self.catalog
+            .relation(name)
+            .is_some_and(|rel| rel.is_shared() && !self.is_small(rel))
+    }
+
+    /// At most so many rows and bytes. Unknown is not small.
+    pub(crate) fn is_small(&self, rel: &Relation) -> bool {
+        let limit = self.settings.small_rows;
+        limit > 0
+            && rel
+                .size
+                .is_some_and(|size| size.rows <= limit && size.bytes <= SMALL_BYTES)
+    }
+
+    /// Whether any leaf of the relation is large.
+    pub(crate) fn any_large(&self, name: &Name) -> bool {
+        self.is_large(name) && !self.is_partitioned(name)
+            || self
+                .catalog
+                .descendants(name)
+                .iter()
+                .any(|leaf| self.is_large(leaf) && !self.is_partitioned(leaf))
+    }
+
+    pub(crate) fn is_partitioned(&self, name: &Name) -> bool {
+        self.catalog
+            .relation(name)
+            .is_some_and(|rel| rel.kind == RelationKind::PartitionedTable)
+    }
+}
+
+/// Why a statement has no safe form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) rule: &'static str,
+    pub(crate) message: String,
+    pub(crate) help: String,
+}
+
+impl Refusal {
+    pub(crate) fn notice(self, statement: &Statement, line: usize) -> Notice {
+        Notice {
+            rule: self.rule.to_owned(),
+            statement: statement.ordinal,
+            line,
+            message: self.message,
+            help: self.help,
+            sql: SqlText::verbatim(statement.sql.as_str().chars().take(400).collect::<String>()),
+        }
+    }
+}
+
+/// The pieces of a statement, or why there are none.
+pub(crate) fn rewrite(statement: &Statement, effect: &Effect, scene: &Scene<'_>) -> Result<Vec<Piece>, Refusal> {
+    if scene.as_written {
+        return Ok(vec![as_written(statement, effect, scene)]);
+    }
+    let safe = match &statement.kind {
+        Kind::CreateIndex(index) => index::create(statement, index, effect, scene)?,
+        Kind::Drop(drop) => index::drop(statement, drop, effect, scene),
+        Kind::AlterTable(alter) => alter_table::rewrite(statement, alter, effect, scene)?,
+        Kind::Refresh {
+            name,
+            concurrently: false,
+            with_data: true,
+        } => view::refresh(statement, name, effect, scene),
+        _ => None,
+    };
+    if let Some(pieces) = safe {
+        return Ok(pieces);
+    }
+    match hazard(effect, scene) {
+        Some(refusal) if !scene.settings.allow_blocking => Err(refusal),
+        _ if effect.outside_transaction => Ok(vec![outside(statement, effect, scene)]),
+        _ => Ok(vec![as_written(statement, effect, scene)]),
+    }
+}
+
+/// The work that would stop the application, if any.
+pub(crate) fn hazard(effect: &Effect, scene: &Scene<'_>) -> Option<Refusal> {
+    let strongest = |name: &Name| {
+        effect
+            .locks
+            .iter()
+            .filter(|l| l.relation == *name)
+            .map(|l| l.mode)
+            .max()
+    };
+    for entry in &effect.work {
+        let Some(mode) = strongest(&entry.relation).filter(|mode| mode.blocks_writes()) else {
+            continue;
+        };
+        if scene.is_large(&entry.relation) {
+            let (rule, doing, help) = match entry.work {
+                Work::Rewrite => (
+                    "rewrites-table",
+                    "writes every row of it anew",
+                    "add a new column, fill it in batches and swap, or allow it in a quiet hour",
+                ),
+                Work::IndexBuild => (
+                    "builds-index-under-lock",
+                    "builds an index of it",
+                    "build the index with CREATE INDEX CONCURRENTLY on the table itself first",
+                ),
+                Work::Scan | Work::None => (
+                    "scans-table-under-lock",
+                    "reads every row of it",
+                    "prove the rule first with a constraint that is NOT VALID, and then validated",
+                ),
+            };
+            let relation = &entry.relation;
+            return Some(Refusal {
+                rule,
+                message: format!(
+                    "this statement {doing} while it holds {mode} on {relation}{}: all {} on {relation} wait for so long",
+                    size_in_words(scene, relation),
+                    mode.blocks_in_words()
+                ),
+                help: format!("{help} (`--allow blocking`); if {relation} is small after all, raise `--small-rows`"),
+            });
+        }
+    }
+    let changed = effect.changes.iter().find(|name| scene.any_large(name))?;
+    Some(Refusal {
+        rule: "changes-many-rows",
+        message: format!(
+            "this statement may change any number of rows of {changed}{}, and each stays locked until the whole is committed: writes to those rows wait",
+            size_in_words(scene, changed)
+        ),
+        help: "change the rows in batches over the primary key, or allow it in a quiet hour (`--allow blocking`)"
+            .to_owned(),
+    })
+}
+
+fn size_in_words(scene: &Scene<'_>, name: &Name) -> String {
+    match scene.catalog.relation(name).and_then(|rel| rel.size) {
+        Some(size) => format!(" ({} rows, {} MiB)", size.rows, size.bytes / (1024 * 1024)),
+        None => String::new(),
+    }
+}
+
+/// Locks on relations that others can see, the strongest of each.
+pub(crate) fn shared_locks(effect: &Effect) -> Vec<RelationLock> {
+    let mut locks: Vec<RelationLock> = Vec::new();
+    for lock in effect.locks.iter().filter(|lock| lock.existing) {
+        merge_lock(
+            &mut locks,
+            RelationLock {
+                relation: lock.relation.clone(),
+                mode: lock.mode,
+            },
+        );
+    }
+    locks
+}
+
+pub(crate) fn merge_lock(locks: &mut Vec<RelationLock>, lock: RelationLock) {
+    match locks.iter_mut().find(|known| known.relation == lock.relation) {
+        Some(known) => known.mode = known.mode.max(lock.mode),
+        None => locks.push(lock),
+    }
+}
+
+pub(crate) fn lock(relation: &Name, mode: LockMode) -> RelationLock {
+    RelationLock {
+        relation: relation.clone(),
+        mode,
+    }
+}
+
+/// The statement unchanged, in a transaction.
+pub(crate) fn as_written(statement: &Statement, effect: &Effect, scene: &Scene<'_>) -> Piece {
+    let shared_work = effect
+        .work
+        .iter()
+        .filter(|w| scene.catalog.relation(&w.relation).is_some_and(Relation::is_shared));
+    let slow = effect
+        .reads
+        .iter()
+        .chain(&effect.changes)
+        .any(|name| reads_much(scene, name));
+    let unbounded = slow
+        || effect.opaque.is_some()
+        || effect
+            .work
+            .iter()
+            .any(|w| scene.is_large(&w.relation) || !is_shared(scene, &w.relation));
+    Piece {
+        body: Body::Instant(Instant {
+            sql: statement.sql.clone(),
+            locks: shared_locks(effect),
+            undo: undo::of(statement, scene),
+            slow,
+            unbounded,
+            work: shared_work.map(|w| w.work).max().unwrap_or(Work::None),
+            commit_after: false,
+        }),
+        statement: statement.ordinal,
+        footprint: footprint::of(statement, scene.catalog),
+        note: String::new(),
+        part: false,
+    }
+}
+
+fn is_shared(scene: &Scene<'_>, name: &Name) -> bool {
+    scene.catalog.relation(name).is_some_and(Relation::is_shared)
+}
+
+/// Reading it takes long: it is large, or nobody knows.
+fn reads_much(scene: &Scene<'_>, name: &Name) -> bool {
+    scene.catalog.relation(name).is_some_and(|rel| {
+        !rel.size
+            .is_some_and(|size| size.rows <= scene.settings.small_rows.max(1000) && size.bytes <= SMALL_BYTES)
+    })
+}
+
+/// The statement unchanged, outside a transaction: the server does not take it inside one.
+fn outside(statement: &Statement, effect: &Effect, scene: &Scene<'_>) -> Piece {
+    Piece {
+        body: Body::Lone(Lone {
+            kind: StepKind::Opaque,
+            sql: statement.sql.clone(),
+            locks: shared_locks(effect),
+            work: effect.work.iter().map(|w| w.work).max().unwrap_or(Work::None),
+            goal: Goal::Repeatable,
+            undo: match &statement.kind {
+                Kind::Maintain { .. } | Kind::Reindex { .. } => Undo::Nothing,
+                _ => Undo::Impossible("it ran outside a transaction".to_owned()),
+            },
+        }),
+        statement: statement.ordinal,
+        footprint: footprint::of(statement, scene.catalog),
+        note: "cannot run inside a transaction".to_owned(),
+        part: false,
+    }
+}
