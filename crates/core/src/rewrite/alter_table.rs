@@ -212,7 +212,9 @@ fn take_apart(
         pieces.push(joined(statement, alter, table, &instants, &before_instants, scene));
     }
     // Taken apart, a part is no longer the statement as written.
-    pieces.iter_mut().for_each(|piece| piece.part = false);
+    for piece in &mut pieces {
+        piece.part = false;
+    }
     Ok(Some(pieces))
 }
 

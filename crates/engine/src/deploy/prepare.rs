@@ -6,8 +6,9 @@ use crate::target::Target;
 use nonstop_core::catalog::{Catalog, RelationKind};
 use nonstop_core::migration::Migration;
 use nonstop_core::plan::MigrationPlan;
-use nonstop_core::planner::{PlanSettings, Planned};
+use nonstop_core::planner::Planned;
 use nonstop_core::quote::Name;
+use nonstop_core::settings::PlanSettings;
 use std::collections::{BTreeSet, VecDeque};
 use tokio_postgres::{Client, Error};
 

@@ -6,8 +6,8 @@
 
 use super::{BTreeMap, Names};
 use nonstop_core::catalog::{Catalog, RelationKind, Size};
-use nonstop_core::planner::SMALL_BYTES;
 use nonstop_core::quote::Name;
+use nonstop_core::settings::SMALL_BYTES;
 use nonstop_core::sql;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, SimpleQueryMessage};

@@ -5,8 +5,9 @@ use nonstop_core::hash::sha256_hex;
 use nonstop_core::lock::LockMode;
 use nonstop_core::migration::{Migration, TransactionModel};
 use nonstop_core::plan::MigrationPlan;
-use nonstop_core::planner::{PlanSettings, Planned};
+use nonstop_core::planner::Planned;
 use nonstop_core::quote::{Name, SqlText};
+use nonstop_core::settings::PlanSettings;
 use nonstop_core::source::SourceFile;
 use nonstop_core::step::{
     Goal, LockTimeout, Phase, RelationLock, StatementTimeout, Step, StepKind, Undo, UndoStep, Violation, Work,
