@@ -10,6 +10,7 @@ use nonstop_engine::event::{Event, Events, Verdict};
 use nonstop_engine::gates::{GateReport, Subject, run_gates};
 use nonstop_engine::history::{Entry, History, HistoryKind};
 use nonstop_engine::manage;
+use nonstop_engine::server::Options;
 use nonstop_engine::session::{ConnectError, Session};
 use nonstop_engine::target::Target;
 use std::sync::{Arc, Mutex};
@@ -434,6 +435,30 @@ async fn missing_privileges_stop_before_anything_is_touched() {
             .await;
     })
     .await;
+}
+
+/// A server with `standby.signal` is in recovery, and with nobody to follow it stays there.
+#[tokio::test]
+async fn a_replica_is_refused_and_can_be_looked_at() {
+    for major in testkit::majors() {
+        let mut server = testkit::own_server(major, Options::default()).await.unwrap();
+        server.stop_fast();
+        std::fs::write(server.data_dir().join("standby.signal"), "").unwrap();
+        server.start_again().await.unwrap();
+        let target = Target::parse(&server.url("postgres")).unwrap();
+        let reports = gates(&target, Some(&plan(&[])), &[]).await;
+        let report = of(&reports, "replica");
+        assert_eq!(report.verdict, Verdict::Stop);
+        assert!(report.message.contains("primary"), "{}", report.message);
+        for report in reports.iter().filter(|report| report.gate != "replica") {
+            assert_eq!(report.verdict, Verdict::Ok, "PostgreSQL {major}: {report:?}");
+        }
+        let status = manage::status(&target, HistoryKind::Prisma, &[]).await.unwrap();
+        assert!(!status.managed);
+        let refused = Target::parse(&format!("{}?target_session_attrs=read-write", server.url("postgres"))).unwrap();
+        let refused = Session::open(&refused, "migration:test").await.unwrap_err();
+        assert!(refused.to_string().contains("does not allow writes"), "{refused}");
+    }
 }
 
 #[tokio::test]
