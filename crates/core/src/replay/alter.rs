@@ -13,17 +13,14 @@ pub(crate) fn pass(kind: &ActionKind) -> u8 {
         ActionKind::DropColumn { .. }
         | ActionKind::DropConstraint { .. }
         | ActionKind::DropNotNull { .. }
+        | ActionKind::DropDefault { .. }
         | ActionKind::DropIdentity { .. }
         | ActionKind::DropExpression { .. } => 0,
         ActionKind::AlterType { .. } => 1,
         ActionKind::AddColumn { .. } => 2,
         ActionKind::SetExpression { .. } => 3,
-        ActionKind::SetDefault { .. }
-        | ActionKind::DropDefault { .. }
-        | ActionKind::SetNotNull { .. }
-        | ActionKind::AddIdentity { .. }
-        | ActionKind::SetIdentity { .. } => 4,
-        ActionKind::AddConstraint(_) => 5,
+        ActionKind::SetNotNull { .. } | ActionKind::AddIdentity { .. } | ActionKind::SetIdentity { .. } => 4,
+        ActionKind::AddConstraint(_) | ActionKind::SetDefault { .. } => 5,
         _ => 6,
     }
 }

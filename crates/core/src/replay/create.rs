@@ -4,7 +4,7 @@ use super::Certainty::{self, Known, Unknown};
 use super::names::{addition, index_column_names};
 use crate::catalog::{
     Catalog, Column, Constraint, ConstraintKind, Expression, Function, Generated, Index, Policy, Relation,
-    RelationKind, Trigger, TypeDef,
+    RelationKind, Size, Trigger, TypeDef,
 };
 use crate::quote::{Ident, Name};
 use crate::sql::KeyDef;
@@ -354,10 +354,14 @@ pub(super) fn table_as(catalog: &mut Catalog, create: &CreateTableAs) -> Certain
     };
     let certainty = view(catalog, &create.name, &create.query, kind);
     let name = catalog.target(&create.name);
+    let rows = super::added_rows(catalog, None, &create.query);
     if let Some(rel) = catalog.relations.get_mut(&name) {
         rel.temporary = create.temporary;
         if create.with_data {
-            rel.size = None;
+            rel.size = rows.map(|rows| Size {
+                rows,
+                bytes: rows * 100,
+            });
         }
     }
     certainty

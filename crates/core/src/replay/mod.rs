@@ -10,7 +10,7 @@ mod create;
 mod remove;
 
 use crate::catalog::{Catalog, RelationKind, Size, TypeDef};
-use crate::sql::{DmlVerb, Kind, NameRef, Statement};
+use crate::sql::{DmlVerb, Kind, NameRef, Query, Statement};
 
 /// Whether the catalog still tells the truth after a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,23 +114,23 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
             }
         }
         Kind::Dml(dml) => {
-            if dml.verb == DmlVerb::Insert || dml.verb == DmlVerb::Merge {
-                grow(catalog, &dml.target, dml.values);
-            }
+            let grown = match dml.verb {
+                DmlVerb::Insert | DmlVerb::Merge => {
+                    grow(catalog, &dml.target, added_rows(catalog, dml.values, &dml.query))
+                }
+                DmlVerb::Update | DmlVerb::Delete => Known,
+            };
             if calls_user_code(catalog, &dml.query.functions) {
                 Unknown
             } else {
-                Known
+                grown
             }
         }
         Kind::Copy {
             table: Some(table),
             from: true,
             ..
-        } => {
-            grow(catalog, table, None);
-            Known
-        }
+        } => grow(catalog, table, None),
         Kind::Select(query) => {
             if calls_user_code(catalog, &query.functions) {
                 Unknown
@@ -177,18 +177,35 @@ pub(crate) fn calls_user_code(catalog: &Catalog, functions: &[String]) -> bool {
         .any(|function| catalog.resolve_function(&NameRef::dotted(function)).is_some())
 }
 
-fn grow(catalog: &mut Catalog, table: &NameRef, values: Option<usize>) {
+/// How many rows an `INSERT` adds at the most, as far as its sources tell: a join of small tables counts as their sum.
+fn added_rows(catalog: &Catalog, values: Option<usize>, query: &Query) -> Option<u64> {
+    if let Some(rows) = values {
+        return Some(rows as u64);
+    }
+    if query
+        .functions
+        .iter()
+        .any(|function| function.ends_with("generate_series"))
+    {
+        return None;
+    }
+    let sources = query.reads.iter().filter_map(|read| catalog.resolve(read));
+    sources
+        .map(|name| catalog.relation(&name)?.size.map(|size| size.rows))
+        .sum()
+}
+
+/// A table of unknown size must be measured before the next migration is planned.
+fn grow(catalog: &mut Catalog, table: &NameRef, added: Option<u64>) -> Certainty {
     let Some(rel) = catalog.resolve(table).and_then(|name| catalog.relations.get_mut(&name)) else {
-        return;
+        return Known;
     };
-    rel.size = match (rel.size, values) {
-        (Some(size), Some(rows)) => {
-            let rows = rows as u64;
-            Some(Size {
-                rows: size.rows + rows,
-                bytes: size.bytes + rows * 100,
-            })
-        }
+    rel.size = match (rel.size, added) {
+        (Some(size), Some(rows)) => Some(Size {
+            rows: size.rows + rows,
+            bytes: size.bytes + rows * 100,
+        }),
         _ => None,
     };
+    if rel.size.is_some() { Known } else { Unknown }
 }

@@ -9,7 +9,9 @@ use crate::lock::LockMode::AccessExclusive;
 use crate::quote::{Ident, Name, SqlText};
 use crate::replay;
 use crate::sql;
-use crate::sql::{Action, ActionKind, AlterTable, ConstraintDef, Kind, ObjectKind, Statement};
+use crate::sql::{
+    Action, ActionKind, AlterTable, ColumnDef, ConstraintDef, ConstraintKindDef, Kind, ObjectKind, Statement,
+};
 use crate::step::{Goal, StepKind, Undo, Work};
 
 /// `None`: nothing in it works under a lock that anybody waits for, and nothing would better be moved.
@@ -32,7 +34,11 @@ pub(super) fn rewrite(
         .any(|a| matches!(a.kind, ActionKind::AlterType { .. }));
     let mut pieces = match hazard(effect, scene) {
         None => parts(statement, alter, &table, scene),
-        Some(_) => take_apart(statement, alter, &table, scene)?,
+        // What has no safe form and is allowed to block is run whole: taken apart it would only block more often.
+        Some(_) => match take_apart(statement, alter, &table, scene) {
+            Err(_) if scene.settings.allow_blocking => None,
+            other => other?,
+        },
     };
     if changes_type && scene.is_large(&table) {
         pieces
@@ -178,7 +184,7 @@ fn take_apart(
         let hurts = hazard(&effect::effect(&single(alter, action), &catalog), &here);
         let dropped_later =
             matches!(&action.kind, ActionKind::DropConstraint { name, .. } if replaced.contains(&name.as_str()));
-        if hurts.is_none() {
+        let Some(hurts) = hurts else {
             if let ActionKind::AddColumn { column, .. } = &action.kind
                 && column.default.is_none()
             {
@@ -192,7 +198,7 @@ fn take_apart(
             }
             replay::apply_action(&mut catalog, table, &action.kind);
             continue;
-        }
+        };
         if !instants.is_empty() {
             pieces.push(joined(statement, alter, table, &instants, &before_instants, scene));
             instants.clear();
@@ -221,7 +227,7 @@ fn take_apart(
 /// Keys that the statement drops and adds again under the same name.
 fn replaced_keys<'a>(actions: &[&'a Action]) -> Vec<&'a str> {
     let added = |name: &str| {
-        actions.iter().any(|action| matches!(&action.kind, ActionKind::AddConstraint(ConstraintDef { name: Some(n), kind: crate::sql::ConstraintKindDef::PrimaryKey(_) | crate::sql::ConstraintKindDef::Unique(_), .. }) if n == name))
+        actions.iter().any(|action| matches!(&action.kind, ActionKind::AddConstraint(ConstraintDef { name: Some(n), kind: ConstraintKindDef::PrimaryKey(_) | ConstraintKindDef::Unique(_), .. }) if n == name))
     };
     let dropped = actions.iter().filter_map(|action| match &action.kind {
         ActionKind::DropConstraint { name, .. } => Some(name.as_str()),
@@ -230,152 +236,93 @@ fn replaced_keys<'a>(actions: &[&'a Action]) -> Vec<&'a str> {
     dropped.filter(|name| added(name)).collect()
 }
 
+/// The safe form of one action, or why it has none.
 fn safe_action(
     statement: &Statement,
     table: &Name,
     action: &ActionKind,
     fresh: &[&str],
     replaced: &[&str],
-    hurts: Option<Refusal>,
+    hurts: Refusal,
     scene: &Scene<'_>,
 ) -> Result<Vec<Piece>, Refusal> {
     let is_fresh =
         |def: &ConstraintDef| !def.columns.is_empty() && def.columns.iter().all(|c| fresh.contains(&c.as_str()));
     match action {
         ActionKind::AddConstraint(def) => {
-            let drop = def
-                .name
-                .as_ref()
-                .filter(|name| replaced.contains(&name.as_str()))
-                .map(|name| sql!("DROP CONSTRAINT {}", Ident(name)));
-            match constraint::add(statement.ordinal, table, def, is_fresh(def), drop.as_ref(), scene) {
-                Err(_) if scene.settings.allow_blocking => Ok(vec![blocking(
-                    statement,
-                    table,
-                    &add_constraint_sql(def),
-                    action,
-                    drop.as_ref(),
-                    scene,
-                )]),
-                other => other,
-            }
+            let replaces = def.name.as_ref().filter(|name| replaced.contains(&name.as_str()));
+            let drop = replaces.map(|name| sql!("DROP CONSTRAINT {}", Ident(name)));
+            constraint::add(statement.ordinal, table, def, is_fresh(def), drop.as_ref(), scene)
         }
         ActionKind::SetNotNull { column } => Ok(not_null::set(statement.ordinal, table, column, scene)),
-        ActionKind::AddColumn {
-            column,
-            if_not_exists: false,
-        } => {
-            // Without its inline parts the column may be instant; then they follow one by one.
-            let mut bare = column.clone();
-            bare.inline.clear();
-            let kind = ActionKind::AddColumn {
-                column: bare,
-                if_not_exists: false,
-            };
-            let keyed = column
-                .inline
-                .iter()
-                .any(|def| matches!(def.kind, crate::sql::ConstraintKindDef::PrimaryKey(_)));
-            let sql = sql!("ADD COLUMN {}", column.bare);
-            if let Some(refusal) = hazard(&effect_of(table, &kind, scene), scene) {
-                return refuse_or_allow(
-                    statement,
-                    table,
-                    &sql!("ADD COLUMN {}", rendered(column)),
-                    action,
-                    rewrite_refusal(&refusal, table, &column.name),
-                    scene,
-                );
-            }
-            let sql = if keyed {
-                sql!("ADD COLUMN {}", column.bare_nullable)
-            } else {
-                sql
-            };
-            let undo = Undo::Steps(vec![undo::alter(
-                table,
-                &sql!("DROP COLUMN IF EXISTS {}", Ident(&column.name)),
-                scene,
-            )]);
-            let print = footprint::of_action(scene.catalog, table, &kind);
-            let mut pieces = vec![instant(
-                statement.ordinal,
-                sql!("ALTER TABLE {} {}", table, sql),
-                family(scene, table, AccessExclusive),
-                undo,
-                print,
-                "without its inline parts",
-            )];
-            let mut catalog = scene.catalog.clone();
-            replay::apply_action(&mut catalog, table, &kind);
-            for def in &column.inline {
-                let here = Scene {
-                    catalog: &catalog,
-                    settings: scene.settings,
-                    as_written: false,
-                };
-                pieces.extend(constraint::add(
-                    statement.ordinal,
-                    table,
-                    def,
-                    column.default.is_none(),
-                    None,
-                    &here,
-                )?);
-                replay::apply_action(&mut catalog, table, &ActionKind::AddConstraint(def.clone()));
-            }
-            Ok(pieces)
-        }
-        ActionKind::AlterType { column, .. } => {
-            let refusal = hurts.unwrap_or_else(|| unknown(table));
-            let refusal = Refusal {
-                rule: "type-change-rewrites-table",
-                help: format!(
-                    "add a new column of the new type, keep the two equal by a trigger, fill it in batches, and swap; or allow it in a quiet hour (`--allow blocking`). Column: {column}"
-                ),
-                ..refusal
-            };
-            refuse_or_allow(statement, table, &SqlText::verbatim(""), action, refusal, scene)
-        }
-        _ => refuse_or_allow(
-            statement,
-            table,
-            &SqlText::verbatim(""),
-            action,
-            hurts.unwrap_or_else(|| unknown(table)),
-            scene,
-        ),
+        ActionKind::AddColumn { column, .. } => add_column(statement.ordinal, table, column, scene),
+        ActionKind::AlterType { column, .. } => Err(Refusal {
+            rule: "type-change-rewrites-table",
+            help: format!(
+                "add a new column of the new type beside {column}, keep the two equal by a trigger, fill it in batches, and swap; \
+                 or allow it in a quiet hour (`--allow blocking`)"
+            ),
+            ..hurts
+        }),
+        _ => Err(hurts),
     }
 }
 
-fn unknown(table: &Name) -> Refusal {
-    Refusal {
-        rule: "blocks-table",
-        message: format!("this works while it holds a lock on {table}"),
-        help: "allow it in a quiet hour (`--allow blocking`)".to_owned(),
+/// Without its inline parts the column is instant; then they follow one by one.
+fn add_column(statement: usize, table: &Name, column: &ColumnDef, scene: &Scene<'_>) -> Result<Vec<Piece>, Refusal> {
+    let bare = ActionKind::AddColumn {
+        column: ColumnDef {
+            inline: Vec::new(),
+            ..column.clone()
+        },
+        if_not_exists: false,
+    };
+    if let Some(refusal) = hazard(&effect_of(table, &bare, scene), scene) {
+        return Err(Refusal {
+            rule: "add-column-rewrites-table",
+            message: format!(
+                "the value of {table}.{} differs from row to row: {}",
+                column.name, refusal.message
+            ),
+            help:
+                "add the column without its default, SET DEFAULT, fill old rows in batches, then NOT NULL; or allow it \
+                   in a quiet hour (`--allow blocking`)"
+                    .to_owned(),
+        });
     }
-}
-
-fn rewrite_refusal(refusal: &Refusal, table: &Name, column: &str) -> Refusal {
-    Refusal {
-        rule: "add-column-rewrites-table",
-        message: format!("the value of {table}.{column} differs from row to row: {}", refusal.message),
-        help: "add the column without its default, SET DEFAULT, fill old rows in batches, then NOT NULL; or allow it in a quiet hour (`--allow blocking`)".to_owned(),
-    }
-}
-
-fn rendered(column: &crate::sql::ColumnDef) -> SqlText {
-    column
+    let keyed = column
         .inline
         .iter()
-        .fold(column.bare.clone(), |all, def| sql!("{} {}", all, def.definition))
-}
-
-fn add_constraint_sql(def: &ConstraintDef) -> SqlText {
-    match &def.name {
-        Some(name) => sql!("ADD CONSTRAINT {} {}", Ident(name), def.definition),
-        None => sql!("ADD {}", def.definition),
+        .any(|def| matches!(def.kind, ConstraintKindDef::PrimaryKey(_)));
+    let definition = if keyed { &column.bare_nullable } else { &column.bare };
+    let back = undo::alter(table, &sql!("DROP COLUMN IF EXISTS {}", Ident(&column.name)), scene);
+    let mut pieces = vec![instant(
+        statement,
+        sql!("ALTER TABLE {} ADD COLUMN {}", table, definition),
+        family(scene, table, AccessExclusive),
+        Undo::Steps(vec![back]),
+        footprint::of_action(scene.catalog, table, &bare),
+        "without its inline parts",
+    )];
+    let mut catalog = scene.catalog.clone();
+    replay::apply_action(&mut catalog, table, &bare);
+    for def in &column.inline {
+        let here = Scene {
+            catalog: &catalog,
+            settings: scene.settings,
+            as_written: false,
+        };
+        pieces.extend(constraint::add(
+            statement,
+            table,
+            def,
+            column.default.is_none(),
+            None,
+            &here,
+        )?);
+        replay::apply_action(&mut catalog, table, &ActionKind::AddConstraint(def.clone()));
     }
+    Ok(pieces)
 }
 
 fn effect_of(table: &Name, action: &ActionKind, scene: &Scene<'_>) -> Effect {
@@ -400,65 +347,4 @@ fn effect_of(table: &Name, action: &ActionKind, scene: &Scene<'_>) -> Effect {
         ordinal: 0,
     };
     effect::effect(&statement, scene.catalog)
-}
-
-/// There is no safe form: refused by name, unless the user allowed it; then the action is run alone.
-fn refuse_or_allow(
-    statement: &Statement,
-    table: &Name,
-    sql: &SqlText,
-    action: &ActionKind,
-    refusal: Refusal,
-    scene: &Scene<'_>,
-) -> Result<Vec<Piece>, Refusal> {
-    if !scene.settings.allow_blocking {
-        return Err(refusal);
-    }
-    let sql = if sql.as_str().is_empty() {
-        own_text(statement, action)
-    } else {
-        sql.clone()
-    };
-    Ok(vec![blocking(statement, table, &sql, action, None, scene)])
-}
-
-fn own_text(statement: &Statement, action: &ActionKind) -> SqlText {
-    match &statement.kind {
-        Kind::AlterTable(alter) => alter
-            .actions
-            .iter()
-            .find(|a| a.kind == *action)
-            .map_or_else(|| SqlText::verbatim(""), |a| a.sql.clone()),
-        _ => SqlText::verbatim(""),
-    }
-}
-
-fn blocking(
-    statement: &Statement,
-    table: &Name,
-    sql: &SqlText,
-    action: &ActionKind,
-    drop: Option<&SqlText>,
-    scene: &Scene<'_>,
-) -> Piece {
-    let effect = effect_of(table, action, scene);
-    let sql = match drop {
-        Some(drop) => sql!("ALTER TABLE {} {}, {}", table, drop, sql),
-        None => sql!("ALTER TABLE {} {}", table, sql),
-    };
-    Piece {
-        body: Body::Instant(Instant {
-            sql,
-            locks: shared_locks(&effect),
-            undo: undo::of_action(table, action, scene),
-            slow: true,
-            unbounded: true,
-            work: effect.work.iter().map(|w| w.work).max().unwrap_or(Work::None),
-            commit_after: false,
-        }),
-        statement: statement.ordinal,
-        footprint: footprint::of_action(scene.catalog, table, action),
-        note: "blocks while it works: allowed by --allow blocking".to_owned(),
-        part: false,
-    }
 }

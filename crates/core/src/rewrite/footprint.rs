@@ -197,7 +197,15 @@ fn of_alter(catalog: &Catalog, alter: &AlterTable) -> Footprint {
 
 pub(super) fn of_action(catalog: &Catalog, table: &Name, action: &ActionKind) -> Footprint {
     let own = |column: &str| Key::Column(table.clone(), column.to_owned());
-    let print = Footprint::default().read(Key::Relation(table.clone()));
+    let mut print = Footprint::default().read(Key::Relation(table.clone()));
+    // A type cannot be dropped before the columns and defaults that use it.
+    let user_type = |column: &str| catalog.relation(table)?.column(column)?.user_type.clone();
+    if let ActionKind::DropColumn { name: column, .. }
+    | ActionKind::SetDefault { column, .. }
+    | ActionKind::DropDefault { column } = action
+    {
+        print.reads.extend(user_type(column).map(Key::Object));
+    }
     match action {
         ActionKind::AddColumn { column, .. } => {
             let mut print = print.write(own(&column.name)).type_ref(catalog, &column.type_ref);

@@ -270,17 +270,15 @@ pub(crate) fn as_written(statement: &Statement, effect: &Effect, scene: &Scene<'
         .work
         .iter()
         .filter(|w| scene.catalog.relation(&w.relation).is_some_and(Relation::is_shared));
-    let slow = effect
-        .reads
-        .iter()
-        .chain(&effect.changes)
-        .any(|name| reads_much(scene, name));
-    let unbounded = slow
-        || effect.opaque.is_some()
+    let works = effect.work.iter().any(|w| scene.is_large(&w.relation));
+    let slow = works
         || effect
-            .work
+            .reads
             .iter()
-            .any(|w| scene.is_large(&w.relation) || !is_shared(scene, &w.relation));
+            .chain(&effect.changes)
+            .any(|name| reads_much(scene, name));
+    let works_on_new = effect.work.iter().any(|w| !is_shared(scene, &w.relation));
+    let unbounded = slow || works_on_new || effect.opaque.is_some();
     Piece {
         body: Body::Instant(Instant {
             sql: statement.sql.clone(),
