@@ -1,6 +1,6 @@
 //! The command line: what every verb shares. Each verb's own flags stand beside the verb.
 
-use crate::commands::{baseline, completions, deploy, plan, preflight, resolve, status};
+use crate::commands::{baseline, check, completions, deploy, plan, preflight, resolve, status};
 use crate::config::{ConfigFile, Flags, Secret};
 use crate::duration::Span;
 use crate::exit::{EXIT_CODES, Problem};
@@ -45,6 +45,9 @@ pub enum Command {
     /// Mark everything up to NAME as applied in a database that has no history yet
     #[command(after_help = EXIT_CODES)]
     Baseline(baseline::BaselineArgs),
+    /// The hazards of migrations, without or with a database
+    #[command(after_help = EXIT_CODES)]
+    Check(check::CheckArgs),
     /// The gates of `deploy` alone: version, privileges, pooler, replica, space, …
     #[command(after_help = EXIT_CODES)]
     Preflight(preflight::PreflightArgs),

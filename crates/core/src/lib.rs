@@ -16,6 +16,8 @@ pub mod step;
 pub mod effect;
 pub mod plan;
 pub mod settings;
+pub mod finding;
+pub mod lint;
 mod rewrite;
 pub mod planner;
 pub mod pace;

@@ -3,6 +3,7 @@
 mod database;
 mod progress;
 pub mod baseline;
+pub mod check;
 pub mod completions;
 pub mod deploy;
 pub mod plan;
@@ -30,6 +31,7 @@ pub(crate) fn execute(
         Command::Status(args) => status::run(args, &settings()?, terminal),
         Command::Resolve(args) => resolve::run(args, &settings()?, terminal),
         Command::Baseline(args) => baseline::run(args, &settings()?, terminal),
+        Command::Check(args) => check::run(args, &settings()?, terminal),
         Command::Preflight(args) => preflight::run(args, &settings()?, terminal),
         Command::Completions(args) => completions::run(args, terminal),
     }

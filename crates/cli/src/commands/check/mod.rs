@@ -1,0 +1,151 @@
+//! `check`: the hazards of migrations.
+//!
+//! From files alone the earlier migrations of the folder tell what exists, and every existing table counts as large. With
+//! a database the catalog, the sizes and what is pending are the real ones.
+
+mod walk;
+
+use super::database;
+use crate::args::{FailOn, Format};
+use crate::config::{Origin, Settings};
+use crate::exit::{Exit, Problem};
+use crate::formats::{human, json};
+use crate::layouts::{self, Selection};
+use crate::terminal::Terminal;
+use clap::Args;
+use nonstop_core::finding::Severity;
+use nonstop_core::lint::Knowledge;
+use nonstop_core::version::ServerVersion;
+use nonstop_engine::introspect::introspect;
+use nonstop_engine::manage;
+use nonstop_engine::session::Session;
+use std::path::PathBuf;
+use walk::Ground;
+
+pub use walk::{Report, StatementReport};
+
+/// Flags of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Folders of migrations, single migrations or plain .sql files; `-` reads standard input [default: --dir]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// The server's major version to judge for [default: the database's, else 14]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(12..=18))]
+    pub pg_version: Option<u32>,
+    /// Only migrations after this one
+    #[arg(long, value_name = "NAME")]
+    pub since: Option<String>,
+    /// Only these rules
+    #[arg(long, value_delimiter = ',', value_name = "RULE")]
+    pub select: Vec<String>,
+    /// Not these rules
+    #[arg(long, value_delimiter = ',', value_name = "RULE")]
+    pub ignore: Vec<String>,
+    /// The weakest severity that gives exit code 1 [default: error]
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub fail_on: Option<FailOn>,
+    /// Also what every statement locks and does, harmless ones too
+    #[arg(long)]
+    pub effects: bool,
+    /// With a database: tables of at most N rows (and 8 MiB) are small [default: 10000]
+    #[arg(long, value_name = "N")]
+    pub small_rows: Option<u64>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// As the planner has it.
+const SMALL_ROWS: u64 = 10_000;
+/// The oldest major that is tested: what holds there holds on all.
+const OLDEST_MAJOR: u32 = 14;
+
+pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Problem> {
+    let section = &settings.file.check;
+    let version = args.pg_version.or(section.pg_version);
+    let mut report = Report::default();
+    for selection in selections(args, settings, terminal)? {
+        let ground = ground(&selection, version, args, settings, terminal)?;
+        walk::walk(&selection, args.since.as_deref(), ground, &mut report)?;
+    }
+    let select = super::or_file(&args.select, section.select.as_ref());
+    let ignore = super::or_file(&args.ignore, section.ignore.as_ref());
+    report
+        .findings
+        .retain(|finding| (select.is_empty() || select.contains(&finding.rule)) && !ignore.contains(&finding.rule));
+    match args.format {
+        Format::Human => human::check::render(&report, args.effects, &mut terminal.out())?,
+        Format::Json => json::check::render(&report, args.effects, &mut terminal.out())?,
+    }
+    Ok(exit(&report, args.fail_on.or(section.fail_on).unwrap_or(FailOn::Error)))
+}
+
+fn exit(report: &Report, fail_on: FailOn) -> Exit {
+    let weakest = match fail_on {
+        FailOn::Error => Some(Severity::Error),
+        FailOn::Warning => Some(Severity::Warning),
+        FailOn::Never => None,
+    };
+    let counts = |severity| weakest.is_some_and(|weakest| severity >= weakest);
+    if !report.errors.is_empty() {
+        Exit::Usage
+    } else if report.findings.iter().any(|finding| counts(finding.severity)) {
+        Exit::Findings
+    } else {
+        Exit::Done
+    }
+}
+
+fn selections(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> Result<Vec<Selection>, Problem> {
+    if args.paths.is_empty() {
+        let folder = database::folder(settings, terminal)?;
+        return Ok(vec![Selection { folder, only: None }]);
+    }
+    let read = |path: &PathBuf| Ok(layouts::select(path, settings.layout())?);
+    args.paths.iter().map(read).collect()
+}
+
+/// What exists before the first migration that is looked at.
+fn ground(
+    selection: &Selection,
+    version: Option<u32>,
+    args: &CheckArgs,
+    settings: &Settings,
+    terminal: Terminal,
+) -> Result<Ground, Problem> {
+    // A URL that merely lies about, for a database that may be down, must not stop a look at files.
+    let wanted = settings.database_if_any().is_some_and(|url| {
+        matches!(
+            url.origin,
+            Origin::Flag(_) | Origin::Environment("NONSTOP_DATABASE_URL")
+        )
+    });
+    if !wanted {
+        let version = ServerVersion::of_major(version.unwrap_or(OLDEST_MAJOR));
+        return Ok(Ground::files(version, selection));
+    }
+    let target = database::target(settings, terminal)?;
+    let kind = database::history_kind(selection.folder.layout);
+    let small_rows = args.small_rows.or(settings.file.small_rows).unwrap_or(SMALL_ROWS);
+    database::block_on(async {
+        let status = manage::status(&target, kind, &selection.folder.migrations).await?;
+        let session = Session::open(&target, "migration:check").await?;
+        let search_path = [target.schema.clone()];
+        let catalog = introspect(session.client(), &search_path, small_rows).await;
+        let mut catalog = catalog
+            .map_err(|error| Problem::new(Exit::Database, format_args!("cannot read the live catalog: {error}")))?;
+        session.close().await;
+        if let Some(version) = version {
+            catalog.version = ServerVersion::of_major(version);
+        }
+        Ok(Ground {
+            known: Knowledge {
+                catalog,
+                is_complete: true,
+                small_rows,
+            },
+            pending: Some(status.history.pending),
+        })
+    })
+}

@@ -1,0 +1,167 @@
+//! From migration to migration, with the catalog that each finds.
+
+use crate::exit::Problem;
+use crate::layouts::{LayoutChoice, Selection};
+use nonstop_core::catalog::Catalog;
+use nonstop_core::effect::Effect;
+use nonstop_core::finding::{Category, Finding, Range, Severity};
+use nonstop_core::lint::{Knowledge, lint};
+use nonstop_core::migration::Migration;
+use nonstop_core::sql::{self, SyntaxError};
+use nonstop_core::step::Work;
+use nonstop_core::version::ServerVersion;
+
+/// Everything that `check` found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// In the order of the files.
+    pub findings: Vec<Finding>,
+    /// What every statement does.
+    pub effects: Vec<StatementReport>,
+    /// Files that do not parse.
+    pub errors: Vec<SyntaxError>,
+    /// Migrations looked at.
+    pub migrations: usize,
+    /// Statements looked at.
+    pub statements: usize,
+}
+
+/// What a statement does, and where it stands.
+#[derive(Debug)]
+pub struct StatementReport {
+    /// The migration.
+    pub migration: String,
+    /// Its file.
+    pub file: String,
+    /// Which statement, from 1.
+    pub statement: usize,
+    /// Its place.
+    pub range: Range,
+    /// What it does.
+    pub effect: Effect,
+}
+
+/// What exists before the first migration.
+pub(super) struct Ground {
+    pub(super) known: Knowledge,
+    /// With a database: what is not applied yet. Without one all is replayed from nothing.
+    pub(super) pending: Option<Vec<String>>,
+}
+
+impl Ground {
+    /// Nothing is known but the files; of a file without its folder not even what exists.
+    pub(super) fn files(version: ServerVersion, selection: &Selection) -> Self {
+        Self {
+            known: Knowledge {
+                catalog: Catalog::empty(version),
+                is_complete: !is_plain_file(selection),
+                small_rows: 0,
+            },
+            pending: None,
+        }
+    }
+}
+
+fn is_plain_file(selection: &Selection) -> bool {
+    selection.folder.layout == LayoutChoice::Auto
+}
+
+/// Looks at what is selected, and replays what comes before it.
+pub(super) fn walk(
+    selection: &Selection,
+    since: Option<&str>,
+    mut ground: Ground,
+    report: &mut Report,
+) -> Result<(), Problem> {
+    let migrations = &selection.folder.migrations;
+    let first = match since.filter(|_| !is_plain_file(selection)) {
+        None => 0,
+        Some(name) => {
+            let at = migrations.iter().position(|migration| migration.name == name);
+            let folder = &selection.folder.path;
+            let unknown = || Problem::usage(format_args!("--since {name}: there is no such migration in {folder}"));
+            at.ok_or_else(unknown)? + 1
+        }
+    };
+    for (at, migration) in migrations.iter().enumerate() {
+        let pending = ground.pending.as_ref();
+        if pending.is_some_and(|pending| !is_plain_file(selection) && !pending.contains(&migration.name)) {
+            continue;
+        }
+        let asked = at >= first && selection.only.as_ref().is_none_or(|only| *only == migration.name);
+        if asked {
+            look(migration, &mut ground, report);
+        } else {
+            pass(migration, &mut ground);
+        }
+        let catalog = &mut ground.known.catalog;
+        catalog.settle();
+        if ground.pending.is_none() {
+            // Nobody knows how large a table has become since it was made.
+            catalog.relations.values_mut().for_each(|relation| relation.size = None);
+        }
+        if selection.only.as_ref() == Some(&migration.name) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn pass(migration: &Migration, ground: &mut Ground) {
+    let script = migration.up.as_ref().map(sql::parse);
+    if let Some(Ok(script)) = script {
+        for statement in &script.statements {
+            ground.known.pass(statement);
+        }
+    }
+}
+
+fn look(migration: &Migration, ground: &mut Ground, report: &mut Report) {
+    report.migrations += 1;
+    let Some(file) = &migration.up else {
+        report.findings.push(missing_file(migration));
+        return;
+    };
+    let script = match sql::parse(file) {
+        Ok(script) => script,
+        Err(error) => {
+            report.errors.push(error);
+            return;
+        }
+    };
+    report.statements += script.statements.len();
+    let judged = lint(migration, file, &script, &mut ground.known);
+    report.findings.extend(judged.findings);
+    report
+        .effects
+        .extend(judged.effects.into_iter().map(|one| StatementReport {
+            migration: migration.name.clone(),
+            file: file.path.clone(),
+            statement: one.statement,
+            range: one.range,
+            effect: one.effect,
+        }));
+}
+
+fn missing_file(migration: &Migration) -> Finding {
+    Finding {
+        rule: "missing-file".to_owned(),
+        severity: Severity::Error,
+        category: Category::Reliability,
+        message: "The migration has no SQL file: a deploy fails when its turn comes (Prisma's P3015).".to_owned(),
+        migration: migration.name.clone(),
+        file: migration.path.clone(),
+        statement: 0,
+        range: Range {
+            line: 1,
+            column: 1,
+            end_line: 1,
+            end_column: 1,
+        },
+        relations: Vec::new(),
+        work: Work::None,
+        fixable: false,
+        help: "Restore the file, or remove the folder.".to_owned(),
+        url: String::new(),
+    }
+}

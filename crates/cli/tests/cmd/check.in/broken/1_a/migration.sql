@@ -1,0 +1,3 @@
+SELECT 1;
+
+  CREATE TABEL a (id int);

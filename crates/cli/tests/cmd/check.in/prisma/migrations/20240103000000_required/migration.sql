@@ -1,0 +1,4 @@
+ALTER TABLE "Tip"
+  ADD COLUMN "note" TEXT,
+  ALTER COLUMN "note" SET NOT NULL;
+UPDATE "Tip" SET "note" = 1;

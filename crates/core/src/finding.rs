@@ -1,0 +1,121 @@
+//! What is to be said about a statement. Rules make findings, formats show them; neither knows the other.
+
+use crate::lock::LockMode;
+use crate::source::{SourceFile, Span};
+use crate::step::Work;
+use serde::Serialize;
+
+/// A finding, with the fields of `nonstop.check/1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The rule, `create-index-blocks-writes`.
+    pub rule: String,
+    /// How bad.
+    pub severity: Severity,
+    /// What it is about.
+    pub category: Category,
+    /// What happens to traffic, in whole sentences.
+    pub message: String,
+    /// The migration.
+    pub migration: String,
+    /// Its file.
+    pub file: String,
+    /// Which statement of the file, from 1; 0 for the file as a whole.
+    pub statement: usize,
+    /// Where it begins and ends.
+    #[serde(flatten)]
+    pub range: Range,
+    /// The locks that matter.
+    pub relations: Vec<FindingLock>,
+    /// The heaviest work under them.
+    pub work: Work,
+    /// Whether nonstop has a safe form, which `deploy` runs by itself.
+    pub fixable: bool,
+    /// What to do.
+    pub help: String,
+    /// Where to read more.
+    pub url: String,
+}
+
+/// How bad. Weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Deserves a look.
+    Warning,
+    /// Stops an application, or fails.
+    Error,
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Category {
+    /// Locks out reads or writes for as long as it works.
+    Blocking,
+    /// Breaks code that is running.
+    Compat,
+    /// Loses data.
+    DataLoss,
+    /// Fails, or may.
+    Reliability,
+    /// Taste; off by default.
+    Style,
+}
+
+/// A lock of a finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FindingLock {
+    /// The relation, `public.Tip`.
+    pub name: String,
+    /// The mode.
+    pub lock: LockMode,
+    /// Whether it was there before the migration.
+    pub existing: bool,
+}
+
+/// A range for people: lines and columns from 1, columns in characters; the end is the last character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Range {
+    /// First line.
+    pub line: usize,
+    /// First column.
+    pub column: usize,
+    /// Last line.
+    pub end_line: usize,
+    /// Last column.
+    pub end_column: usize,
+}
+
+impl Range {
+    /// The range of a span.
+    pub fn of(file: &SourceFile, span: Span) -> Self {
+        let first = file.place(span.start);
+        let after = file.place(span.end);
+        Self {
+            line: first.line,
+            column: first.column,
+            end_line: after.line,
+            end_column: after.column.saturating_sub(1).max(1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_ends_on_its_last_character() {
+        let file = SourceFile::new("a.sql", "\n  DROP\n TABLE ü;");
+        let span = Span {
+            start: 3,
+            end: file.text.len() - 1,
+        };
+        let range = Range::of(&file, span);
+        assert_eq!(
+            (range.line, range.column, range.end_line, range.end_column),
+            (2, 3, 3, 8)
+        );
+    }
+}

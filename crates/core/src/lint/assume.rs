@@ -1,0 +1,117 @@
+//! What a statement names and the catalog does not know, where the catalog is not the whole truth: a file without its
+//! folder, or a folder in which an earlier block did something that its text does not tell.
+
+use crate::catalog::{Catalog, Origin, Relation, RelationKind};
+use crate::sql::{ActionKind, ConstraintDef, ConstraintKindDef, Kind, NameRef, ObjectKind, Statement};
+
+/// Puts the relations that a statement needs into the catalog: existing, of unknown size, columns not told.
+pub(super) fn relations(catalog: &mut Catalog, statement: &Statement) {
+    for (name, kind) in needed(&statement.kind) {
+        if catalog.resolve(name).is_none() && !is_of_system(name) {
+            let relation = Relation {
+                origin: Origin::Existing,
+                size: None,
+                ..Relation::created(kind)
+            };
+            let name = catalog.target(name);
+            catalog.relations.insert(name, relation);
+        }
+    }
+}
+
+/// Forgets the columns of the table that a statement alters: one of them came from where nobody saw it.
+pub(super) fn columns(catalog: &mut Catalog, statement: &Statement) {
+    let table = match &statement.kind {
+        Kind::AlterTable(alter) => &alter.name,
+        Kind::CreateIndex(index) => &index.table,
+        Kind::Rename(rename) => &rename.name,
+        _ => return,
+    };
+    if let Some(name) = catalog.resolve(table)
+        && let Some(relation) = catalog.relations.get_mut(&name)
+    {
+        relation.columns.clear();
+    }
+}
+
+fn is_of_system(name: &NameRef) -> bool {
+    let schema = name.schema.as_deref().unwrap_or_default();
+    schema.starts_with("pg_") || schema == "information_schema" || (schema.is_empty() && name.name.starts_with("pg_"))
+}
+
+fn needed(kind: &Kind) -> Vec<(&NameRef, RelationKind)> {
+    use RelationKind::{MaterializedView, Sequence, Table, View};
+    match kind {
+        Kind::AlterTable(alter) => {
+            let kind = match alter.object {
+                ObjectKind::View => View,
+                ObjectKind::MaterializedView => MaterializedView,
+                ObjectKind::Sequence => Sequence,
+                ObjectKind::Table => Table,
+                _ => return Vec::new(),
+            };
+            let mut names = vec![(&alter.name, kind)];
+            names.extend(alter.actions.iter().flat_map(|action| tables(of_action(&action.kind))));
+            names
+        }
+        Kind::CreateTable(create) => {
+            let inline = create.columns.iter().flat_map(|column| &column.inline);
+            let mut names = references(inline.chain(&create.constraints));
+            names.extend(create.parents.iter().chain(&create.like));
+            tables(names)
+        }
+        Kind::CreateTableAs(create) => tables(create.query.reads.iter().collect()),
+        Kind::Refresh { name, .. } => vec![(name, MaterializedView)],
+        Kind::CreateIndex(index) => tables(vec![&index.table]),
+        Kind::Drop(drop) if !drop.if_exists => {
+            let kind = match drop.object {
+                ObjectKind::Table | ObjectKind::Trigger | ObjectKind::Policy | ObjectKind::Rule => Table,
+                ObjectKind::View => View,
+                ObjectKind::MaterializedView => MaterializedView,
+                ObjectKind::Sequence => Sequence,
+                _ => return Vec::new(),
+            };
+            drop.names.iter().map(|name| (name, kind)).collect()
+        }
+        Kind::Rename(rename) => match rename.object {
+            ObjectKind::Table | ObjectKind::Column | ObjectKind::Constraint | ObjectKind::Trigger => {
+                tables(vec![&rename.name])
+            }
+            _ => Vec::new(),
+        },
+        Kind::SetSchema {
+            object: ObjectKind::Table,
+            name,
+            ..
+        } => tables(vec![name]),
+        Kind::CreateTrigger { table, .. } | Kind::Policy { table, .. } | Kind::CreateRule { table } => {
+            tables(vec![table])
+        }
+        Kind::Dml(dml) => tables(std::iter::once(&dml.target).chain(&dml.query.reads).collect()),
+        Kind::CreateView { query, .. } | Kind::Select(query) => tables(query.reads.iter().collect()),
+        Kind::Truncate { tables: names, .. } | Kind::Lock { tables: names, .. } => tables(names.iter().collect()),
+        _ => Vec::new(),
+    }
+}
+
+fn tables(names: Vec<&NameRef>) -> Vec<(&NameRef, RelationKind)> {
+    names.into_iter().map(|name| (name, RelationKind::Table)).collect()
+}
+
+fn of_action(action: &ActionKind) -> Vec<&NameRef> {
+    match action {
+        ActionKind::AddConstraint(constraint) => references(std::iter::once(constraint)),
+        ActionKind::AddColumn { column, .. } => references(column.inline.iter()),
+        ActionKind::AttachPartition { child, .. } | ActionKind::DetachPartition { child, .. } => vec![child],
+        _ => Vec::new(),
+    }
+}
+
+fn references<'a>(constraints: impl Iterator<Item = &'a ConstraintDef>) -> Vec<&'a NameRef> {
+    constraints
+        .filter_map(|constraint| match &constraint.kind {
+            ConstraintKindDef::ForeignKey { references, .. } => Some(references),
+            _ => None,
+        })
+        .collect()
+}

@@ -1,0 +1,109 @@
+use super::*;
+use crate::sql;
+use crate::version::ServerVersion;
+
+/// The rules that fire in a file, after another file made what exists.
+fn rules(before: &str, text: &str) -> Vec<String> {
+    let migration = |text: &str| Migration {
+        name: "m".to_owned(),
+        up: Some(SourceFile::new("m.sql", text)),
+        path: "m.sql".to_owned(),
+        down: None,
+        checksum: String::new(),
+        transaction: TransactionModel::Whole,
+    };
+    let mut known = Knowledge {
+        catalog: Catalog::empty(ServerVersion::of_major(15)),
+        is_complete: !before.is_empty(),
+        small_rows: 10_000,
+    };
+    let mut run = |text: &str| {
+        let migration = migration(text);
+        let file = SourceFile::new("m.sql", text);
+        let script = sql::parse(&file).unwrap();
+        let judged = lint(&migration, &file, &script, &mut known);
+        known.catalog.settle();
+        for relation in known.catalog.relations.values_mut() {
+            relation.size = None;
+        }
+        judged.findings.into_iter().map(|finding| finding.rule).collect()
+    };
+    let _: Vec<String> = run(before);
+    run(text)
+}
+
+const TABLES: &str = "CREATE TABLE t (id int PRIMARY KEY, a text, b int); CREATE TABLE u (id int PRIMARY KEY, t int);";
+
+#[test]
+fn what_blocks_and_works_is_found() {
+    let cases = [
+        ("CREATE INDEX i ON t (a)", "create-index-blocks-writes"),
+        ("ALTER TABLE t ADD CONSTRAINT k UNIQUE (a)", "unique-builds-index"),
+        ("ALTER TABLE t ADD CHECK (b > 0)", "check-scans-table"),
+        ("ALTER TABLE t ALTER a SET NOT NULL", "set-not-null-scans-table"),
+        (
+            "ALTER TABLE u ADD FOREIGN KEY (t) REFERENCES t (id)",
+            "foreign-key-scans-table",
+        ),
+        ("ALTER TABLE t ALTER b TYPE bigint", "type-change-rewrites-table"),
+        ("UPDATE t SET b = 1", "changes-many-rows"),
+        ("ALTER TABLE t DROP COLUMN b", "drop-column-breaks-code"),
+    ];
+    for (text, rule) in cases {
+        assert_eq!(rules(TABLES, text).first().map(String::as_str), Some(rule), "{text}");
+    }
+}
+
+#[test]
+fn what_is_harmless_is_not() {
+    let harmless = [
+        "CREATE INDEX CONCURRENTLY i ON t (a)",
+        "ALTER TABLE t ADD COLUMN c int NOT NULL DEFAULT 0",
+        "ALTER TABLE u ADD FOREIGN KEY (t) REFERENCES t (id) NOT VALID",
+        "CREATE TABLE n (id int); CREATE INDEX i ON n (id); UPDATE n SET id = 1",
+        "ALTER TABLE t ALTER a TYPE varchar",
+    ];
+    for text in harmless {
+        assert_eq!(rules(TABLES, text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn concurrently_among_others_is_said() {
+    let text = "CREATE INDEX CONCURRENTLY i ON t (a); SELECT 1";
+    assert_eq!(rules(TABLES, text), ["needs-to-run-outside-transaction"]);
+}
+
+#[test]
+fn an_allow_needs_its_finding() {
+    let allowed = "-- nonstop: allow create-index-blocks-writes because it is small\nCREATE INDEX i ON t (a)";
+    assert_eq!(rules(TABLES, allowed), [""; 0]);
+    let needless = "-- nonstop: allow check-scans-table because reasons\nCREATE INDEX i ON t (a)";
+    assert_eq!(
+        rules(TABLES, needless),
+        ["allow-is-not-needed", "create-index-blocks-writes"]
+    );
+}
+
+#[test]
+fn what_is_not_known_is_taken_to_exist() {
+    assert_eq!(
+        rules("", "CREATE INDEX i ON \"Tip\" (a)"),
+        ["create-index-blocks-writes"]
+    );
+    assert_eq!(
+        rules("", "ALTER TABLE x ADD FOREIGN KEY (a) REFERENCES y (id)"),
+        ["foreign-key-scans-table"]
+    );
+    assert_eq!(
+        rules("", "ALTER TABLE x ALTER a SET NOT NULL"),
+        ["set-not-null-scans-table"]
+    );
+    assert_eq!(rules("", "CREATE TABLE x (id int); CREATE INDEX i ON x (id)"), [""; 0]);
+    let hidden = "CREATE TABLE t (id int); DO $$ BEGIN EXECUTE 'ALTER TABLE t ADD c int'; END $$;";
+    assert_eq!(
+        rules(hidden, "ALTER TABLE t ALTER c SET NOT NULL"),
+        ["set-not-null-scans-table"]
+    );
+    assert_eq!(rules(TABLES, "CREATE INDEX i ON nowhere (a)"), ["statement-fails"]);
+}
