@@ -58,9 +58,9 @@ fn told_by_clap(message: &clap::Error) -> Exit {
 fn told(problem: &Problem, terminal: Terminal) -> Exit {
     if !problem.message.is_empty() {
         let mut err = terminal.err();
-        let _ = writeln!(err, "{}: {}", styled(ERROR, "error"), problem.message);
+        let _ = writeln!(err, "{}: {}", styled(ERROR, "error"), hide::passwords(&problem.message));
         for line in &problem.details {
-            let _ = writeln!(err, "  {}", styled(DIM, line));
+            let _ = writeln!(err, "  {}", styled(DIM, hide::passwords(line)));
         }
     }
     problem.exit

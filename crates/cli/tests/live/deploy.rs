@@ -23,7 +23,7 @@ async fn told_to_people() {
     1 pending migration, PostgreSQL N
       20240101000000_a
     20240101000000_a  1 step
-      1/1 ddl      CREATE TABLE a (id int); CREATE INDEX a_id ON a (id);
+      1/1 ddl      CREATE TABLE a (id int) (and 1 more)
       applied in N s
     Applied 1 migration in N s.
     [0]
@@ -87,20 +87,18 @@ async fn a_failure_says_everything_and_leaves_nothing() {
       20240103000000_c
       20240104000000_d
     20240101000000_a  1 step
-      1/1 ddl      CREATE TABLE a (id int); CREATE INDEX a_id ON a (id);
+      1/1 ddl      CREATE TABLE a (id int) (and 1 more)
       applied in N s
     20240102000000_b  1 step
-      1/1 ddl      CREATE TABLE b (id int);
+      1/1 ddl      CREATE TABLE b (id int)
       applied in N s
     20240103000000_c  1 step
-      1/1 ddl      CREATE TABLE c (id int); CREATE TABLE a ( id int );
+      1/1 ddl      CREATE TABLE c (id int) (and 1 more)
     failed 20240103000000_c: relation "a" already exists
-      file         prisma/migrations/20240103000000_c/migration.sql:1:1
-      statement    CREATE TABLE c (id int);
-
-                   CREATE TABLE a (
+      file         prisma/migrations/20240103000000_c/migration.sql:3:1
+      statement    CREATE TABLE a (
                      id int
-                   );
+                   )
       SQLSTATE     42P07
       next         Nothing of this migration is left. Change its data or its file, then run `nonstop deploy` again.
     Failed after N s; 2 migrations applied before. Nothing is half done.
@@ -249,4 +247,54 @@ async fn an_interrupt_leaves_a_clean_database() {
     holder.batch_execute("ROLLBACK").await.unwrap();
     let next = project.on(&database, &["deploy"]);
     assert_eq!(next.code, 0, "{next:?}");
+}
+
+#[tokio::test]
+async fn sql_that_does_not_parse_is_usage_and_touches_nothing() {
+    let Some(database) = newest().await else { return };
+    let project = Project::prisma(&TWO);
+    project.write(
+        "prisma/migrations/20240103000000_c/migration.sql",
+        "SELECT 1;\nCREATE TABEL c ();",
+    );
+    let ran = project.on(&database, &["deploy"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(
+        ran.err.contains("migration.sql:2:8") && ran.err.contains("TABEL"),
+        "{ran:?}"
+    );
+    let client = database.connect().await;
+    let made = "SELECT count(*) FROM pg_class WHERE relname IN ('a', 'b')";
+    assert_eq!(client.query_one(made, &[]).await.unwrap().get::<_, i64>(0), 0);
+    assert_eq!(project.on(&database, &["plan"]).code, 2);
+}
+
+#[tokio::test]
+async fn a_large_table_gets_safe_steps_and_a_refusal_is_explained() {
+    let Some(database) = newest().await else { return };
+    let project = Project::prisma(&TWO);
+    assert_eq!(project.on(&database, &["deploy"]).code, 0);
+    let index = "CREATE INDEX b_id ON b (id);";
+    project.write("prisma/migrations/20240103000000_c/migration.sql", index);
+    let plan = project
+        .on(&database, &["plan", "--small-rows", "0", "--format", "json"])
+        .json();
+    let step = &plan["migrations"][0]["steps"][0];
+    assert_eq!((&step["kind"], &step["transaction"]), (&"index".into(), &false.into()));
+    assert!(step["sql"][0].as_str().unwrap().contains("CONCURRENTLY"), "{step}");
+    assert!(step["lock_timeout_ms"].is_null(), "{step}");
+    assert_eq!(project.on(&database, &["deploy", "--small-rows", "0"]).code, 0);
+
+    project.write(
+        "prisma/migrations/20240104000000_d/migration.sql",
+        "ALTER TABLE b ALTER id TYPE bigint;",
+    );
+    let refused = project.on(&database, &["deploy", "--small-rows", "0"]);
+    assert_eq!(refused.code, 5, "{refused:?}");
+    assert!(
+        refused.err.contains("refused") && refused.err.contains("--allow blocking"),
+        "{refused:?}"
+    );
+    let allowed = project.on(&database, &["deploy", "--small-rows", "0", "--allow", "blocking"]);
+    assert_eq!(allowed.code, 0, "{allowed:?}");
 }

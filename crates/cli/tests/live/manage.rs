@@ -192,3 +192,26 @@ async fn each_way_of_not_connecting_has_its_words() {
         assert_eq!(output.status.code(), Some(3), "{said}");
     }
 }
+
+#[tokio::test]
+async fn a_check_with_a_database_knows_sizes_and_what_is_pending() {
+    let Some(database) = newest().await else { return };
+    let project = Project::prisma(&TWO);
+    assert_eq!(
+        project.on(&database, &["deploy", "--until", "20240101000000_a"]).code,
+        0
+    );
+    project.write(
+        "prisma/migrations/20240103000000_c/migration.sql",
+        "CREATE INDEX a_id ON a (id);",
+    );
+    let found = |ran: crate::project::Ran| {
+        let document = ran.json();
+        let migrations = document["summary"]["migrations"].as_u64().unwrap();
+        (ran.code, migrations, document["findings"].as_array().unwrap().len())
+    };
+    assert_eq!(found(project.run(&["check", "--format", "json"])), (1, 3, 1));
+    assert_eq!(found(project.on(&database, &["check", "--format", "json"])), (0, 2, 0));
+    let large = project.on(&database, &["check", "--format", "json", "--small-rows", "0"]);
+    assert_eq!(found(large), (1, 2, 1));
+}

@@ -58,6 +58,11 @@ impl Project {
         command
     }
 
+    /// Runs it without a database.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(self.command(arguments).output().unwrap())
+    }
+
     /// Runs it on a database.
     pub(crate) fn on(&self, database: &TestDatabase, arguments: &[&str]) -> Ran {
         let mut command = self.command(arguments);

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 const SECRET: &str = "geh%eim-9f3a";
 
 /// Every verb that connects, and a few ways of getting it wrong.
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 14] = [
+    &["check", "--effects", "--since", "1_b"],
     &["deploy"],
     &["deploy", "--format", "json", "-v"],
     &["deploy", "--dry-run"],
