@@ -6,13 +6,16 @@
 //! PostgreSQL's `tablecmds.c`.
 
 mod alter_table;
+mod column;
+mod constraint;
 mod create;
 mod data;
 mod drop;
+mod partition;
 mod type_change;
 mod volatility;
 
-pub use alter_table::proves_not_null;
+pub use column::proves_not_null;
 pub use volatility::{function_volatility, is_volatile};
 
 use crate::catalog::{Catalog, RelationKind};

@@ -2,13 +2,17 @@
 //!
 //! [`parse`] is the entrance. Only `lower` and below name the parser.
 
-pub mod statement;
 mod directive;
 mod lower;
+mod object;
+mod statement;
+mod table;
 
 pub use directive::{Directive, DirectiveError};
 pub use lower::parse;
+pub use object::*;
 pub use statement::*;
+pub use table::*;
 
 use crate::source::{Place, SourceFile};
 

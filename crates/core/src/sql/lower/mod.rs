@@ -1,5 +1,7 @@
 //! From the parser's tree to our statements. This folder is the only place that names `pg_query`.
 
+mod alter;
+mod definition;
 mod dml;
 mod expr;
 mod names;
@@ -159,6 +161,7 @@ fn parse_fragment(text: &str) -> Option<Vec<Statement>> {
 
 fn lower(node: &NodeEnum, sql: &str) -> Kind {
     table::lower(node)
+        .or_else(|| alter::lower(node))
         .or_else(|| object::lower(node))
         .or_else(|| dml::lower(node))
         .unwrap_or_else(|| other(node, sql))

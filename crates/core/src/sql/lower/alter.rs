@@ -1,0 +1,203 @@
+//! `ALTER TABLE` and its actions.
+
+use super::super::{Action, ActionKind, AlterTable, Kind, ObjectKind};
+use super::definition::{column_def, constraint_def};
+use super::expr::{deparse, expression, placeholder};
+use super::names::{relation, type_ref};
+use super::table::partition_bound;
+use crate::quote::SqlText;
+use pg_query::NodeEnum;
+use pg_query::protobuf::{AlterTableCmd, AlterTableStmt, AlterTableType as At, DropBehavior, Node, ObjectType};
+
+pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
+    match node {
+        NodeEnum::AlterTableStmt(alter) => alter_table(alter).map(Kind::AlterTable),
+        _ => None,
+    }
+}
+
+/// An action's text, to stand behind `ALTER TABLE name`.
+pub(super) fn action_sql(cmd: AlterTableCmd) -> Option<String> {
+    let stmt = AlterTableStmt {
+        relation: Some(placeholder()),
+        cmds: vec![Node {
+            node: Some(NodeEnum::AlterTableCmd(Box::new(cmd))),
+        }],
+        objtype: ObjectType::ObjectTable.into(),
+        missing_ok: false,
+    };
+    Some(
+        deparse(NodeEnum::AlterTableStmt(stmt))?
+            .strip_prefix("ALTER TABLE x ")?
+            .to_owned(),
+    )
+}
+
+fn alter_table(alter: &AlterTableStmt) -> Option<AlterTable> {
+    let name = alter.relation.as_ref()?;
+    let object = match alter.objtype() {
+        ObjectType::ObjectTable => ObjectKind::Table,
+        ObjectType::ObjectIndex => ObjectKind::Index,
+        ObjectType::ObjectView => ObjectKind::View,
+        ObjectType::ObjectMatview => ObjectKind::MaterializedView,
+        ObjectType::ObjectSequence => ObjectKind::Sequence,
+        ObjectType::ObjectForeignTable => ObjectKind::ForeignTable,
+        ObjectType::ObjectType => ObjectKind::Type,
+        _ => ObjectKind::Other,
+    };
+    let mut actions = Vec::new();
+    for node in &alter.cmds {
+        let NodeEnum::AlterTableCmd(cmd) = node.node.as_ref()? else {
+            return None;
+        };
+        let sql = SqlText::verbatim(action_sql((**cmd).clone()).unwrap_or_default());
+        actions.push(Action {
+            kind: action_kind(cmd)?,
+            sql,
+        });
+    }
+    Some(AlterTable {
+        object,
+        name: relation(name),
+        if_exists: alter.missing_ok,
+        only: !name.inh,
+        actions,
+    })
+}
+
+fn action_kind(cmd: &AlterTableCmd) -> Option<ActionKind> {
+    let name = || cmd.name.clone();
+    let column = || cmd.name.clone();
+    let cascade = cmd.behavior() == DropBehavior::DropCascade;
+    let def = cmd.def.as_ref().and_then(|def| def.node.as_ref());
+    Some(match cmd.subtype() {
+        At::AtAddColumn => match def? {
+            NodeEnum::ColumnDef(c) => ActionKind::AddColumn {
+                column: column_def(c)?,
+                if_not_exists: cmd.missing_ok,
+            },
+            _ => return None,
+        },
+        At::AtDropColumn => ActionKind::DropColumn {
+            name: name(),
+            if_exists: cmd.missing_ok,
+            cascade,
+        },
+        At::AtColumnDefault => match cmd.def.as_ref() {
+            Some(expr) => ActionKind::SetDefault {
+                column: column(),
+                default: expression(expr),
+            },
+            None => ActionKind::DropDefault { column: column() },
+        },
+        At::AtSetNotNull => ActionKind::SetNotNull { column: column() },
+        At::AtDropNotNull => ActionKind::DropNotNull { column: column() },
+        At::AtAlterColumnType => match def? {
+            NodeEnum::ColumnDef(c) => ActionKind::AlterType {
+                column: column(),
+                to: c.type_name.as_ref().map(type_ref)?,
+                using: c.raw_default.as_ref().map(|e| expression(e)),
+                collate: c.coll_clause.is_some(),
+            },
+            _ => return None,
+        },
+        At::AtAddConstraint => match def? {
+            NodeEnum::Constraint(c) => ActionKind::AddConstraint(constraint_def(c)?),
+            _ => return None,
+        },
+        At::AtDropConstraint => ActionKind::DropConstraint {
+            name: name(),
+            if_exists: cmd.missing_ok,
+            cascade,
+        },
+        At::AtValidateConstraint => ActionKind::ValidateConstraint { name: name() },
+        At::AtAlterConstraint => match def? {
+            NodeEnum::AtalterConstraint(c) => ActionKind::AlterConstraint {
+                name: c.conname.clone(),
+                enforced: c.alter_enforceability.then_some(c.is_enforced),
+            },
+            NodeEnum::Constraint(c) => ActionKind::AlterConstraint {
+                name: c.conname.clone(),
+                enforced: None,
+            },
+            _ => return None,
+        },
+        At::AtAddIdentity => ActionKind::AddIdentity { column: column() },
+        At::AtSetIdentity => ActionKind::SetIdentity { column: column() },
+        At::AtDropIdentity => ActionKind::DropIdentity { column: column() },
+        At::AtSetExpression => ActionKind::SetExpression { column: column() },
+        At::AtDropExpression => ActionKind::DropExpression { column: column() },
+        At::AtAttachPartition => match def? {
+            NodeEnum::PartitionCmd(p) => match &p.bound {
+                Some(bound) => ActionKind::AttachPartition {
+                    child: relation(p.name.as_ref()?),
+                    bound: partition_bound(bound),
+                },
+                // ALTER INDEX … ATTACH PARTITION has no bound.
+                None => ActionKind::Other {
+                    tag: "ATTACH PARTITION".to_owned(),
+                },
+            },
+            _ => return None,
+        },
+        At::AtDetachPartition | At::AtDetachPartitionFinalize => match def? {
+            NodeEnum::PartitionCmd(p) => ActionKind::DetachPartition {
+                child: relation(p.name.as_ref()?),
+                concurrently: p.concurrent,
+                finalize: cmd.subtype() == At::AtDetachPartitionFinalize,
+            },
+            _ => return None,
+        },
+        At::AtSetStatistics | At::AtSetOptions | At::AtResetOptions => ActionKind::ColumnOptions { column: column() },
+        At::AtSetStorage | At::AtSetCompression => ActionKind::ColumnStorage { column: column() },
+        At::AtSetRelOptions | At::AtResetRelOptions | At::AtReplaceRelOptions => ActionKind::RelationOptions,
+        At::AtClusterOn | At::AtDropCluster => ActionKind::ClusterOn,
+        At::AtReplicaIdentity => match def? {
+            NodeEnum::ReplicaIdentityStmt(r) => ActionKind::ReplicaIdentity {
+                index: (!r.name.is_empty()).then(|| r.name.clone()),
+            },
+            _ => return None,
+        },
+        At::AtEnableRowSecurity | At::AtDisableRowSecurity | At::AtForceRowSecurity | At::AtNoForceRowSecurity => {
+            ActionKind::RowSecurity
+        }
+        At::AtEnableTrig | At::AtEnableAlwaysTrig | At::AtEnableReplicaTrig | At::AtEnableTrigUser => {
+            ActionKind::Trigger {
+                all: false,
+                disable: false,
+            }
+        }
+        At::AtEnableTrigAll => ActionKind::Trigger {
+            all: true,
+            disable: false,
+        },
+        At::AtDisableTrig | At::AtDisableTrigUser => ActionKind::Trigger {
+            all: false,
+            disable: true,
+        },
+        At::AtDisableTrigAll => ActionKind::Trigger {
+            all: true,
+            disable: true,
+        },
+        At::AtEnableRule | At::AtEnableAlwaysRule | At::AtEnableReplicaRule | At::AtDisableRule => ActionKind::Rule,
+        At::AtChangeOwner => ActionKind::Owner,
+        At::AtSetLogged => ActionKind::SetLogged { logged: true },
+        At::AtSetUnLogged => ActionKind::SetLogged { logged: false },
+        At::AtSetTableSpace => ActionKind::SetTablespace { name: name() },
+        At::AtSetAccessMethod => ActionKind::SetAccessMethod { name: name() },
+        At::AtAddInherit | At::AtDropInherit => {
+            let Some(NodeEnum::RangeVar(parent)) = def else {
+                return None;
+            };
+            let parent = relation(parent);
+            if cmd.subtype() == At::AtAddInherit {
+                ActionKind::Inherit { parent }
+            } else {
+                ActionKind::NoInherit { parent }
+            }
+        }
+        other => ActionKind::Other {
+            tag: format!("{other:?}"),
+        },
+    })
+}

@@ -1,0 +1,212 @@
+//! Column and constraint definitions, and the parts that become steps of their own.
+
+use super::super::{ColumnDef, ConstraintDef, ConstraintKindDef, KeyDef};
+use super::alter::action_sql;
+use super::expr::expression;
+use super::names::{relation, text, texts, type_ref};
+use super::table::index_rest;
+use crate::catalog::Generated;
+use crate::quote::SqlText;
+use pg_query::NodeEnum;
+use pg_query::protobuf::{
+    self, AlterTableCmd, AlterTableType as At, ColumnDef as PgColumn, ConstrType, Constraint, DropBehavior, IndexStmt,
+    Node,
+};
+
+fn constraints_of(column: &PgColumn) -> impl Iterator<Item = &Constraint> {
+    column.constraints.iter().filter_map(|node| match node.node.as_ref()? {
+        NodeEnum::Constraint(constraint) => Some(constraint.as_ref()),
+        _ => None,
+    })
+}
+
+pub(super) fn column_def(column: &PgColumn) -> Option<ColumnDef> {
+    let type_ref = column.type_name.as_ref().map(type_ref)?;
+    let mut def = ColumnDef {
+        name: column.colname.clone(),
+        bare: bare_column(column, true)?,
+        bare_nullable: bare_column(column, false)?,
+        not_null: type_ref.serial,
+        default: None,
+        generated: Generated::No,
+        inline: Vec::new(),
+        type_ref,
+    };
+    for constraint in constraints_of(column) {
+        match constraint.contype() {
+            ConstrType::ConstrNotnull => def.not_null = true,
+            ConstrType::ConstrDefault => def.default = constraint.raw_expr.as_ref().map(|e| expression(e)),
+            ConstrType::ConstrIdentity => {
+                def.generated = Generated::Identity;
+                def.not_null = true;
+            }
+            ConstrType::ConstrGenerated => {
+                def.generated = if constraint.generated_kind == "s" {
+                    Generated::Stored
+                } else {
+                    Generated::Virtual
+                };
+                def.default = constraint.raw_expr.as_ref().map(|e| expression(e));
+            }
+            ConstrType::ConstrPrimary => {
+                def.not_null = true;
+                def.inline.push(inline_constraint(constraint, &def.name)?);
+            }
+            ConstrType::ConstrUnique | ConstrType::ConstrCheck | ConstrType::ConstrForeign => {
+                def.inline.push(inline_constraint(constraint, &def.name)?);
+            }
+            ConstrType::ConstrAttrDeferrable => {
+                if let Some(last) = def.inline.last_mut() {
+                    last.deferrable = true;
+                }
+            }
+            ConstrType::ConstrAttrDeferred => {
+                if let Some(last) = def.inline.last_mut() {
+                    last.deferrable = true;
+                    last.initially_deferred = true;
+                }
+            }
+            ConstrType::ConstrAttrNotEnforced => {
+                if let Some(last) = def.inline.last_mut() {
+                    last.enforced = false;
+                }
+            }
+            _ => {}
+        }
+    }
+    Some(def)
+}
+
+/// The definition without what becomes steps of its own.
+fn bare_column(column: &PgColumn, with_not_null: bool) -> Option<SqlText> {
+    let mut bare = column.clone();
+    bare.constraints.retain(|node| match &node.node {
+        Some(NodeEnum::Constraint(constraint)) => match constraint.contype() {
+            ConstrType::ConstrNotnull => with_not_null,
+            ConstrType::ConstrDefault
+            | ConstrType::ConstrIdentity
+            | ConstrType::ConstrGenerated
+            | ConstrType::ConstrNull => true,
+            _ => false,
+        },
+        _ => true,
+    });
+    let cmd = AlterTableCmd {
+        subtype: At::AtAddColumn.into(),
+        def: Some(Box::new(Node {
+            node: Some(NodeEnum::ColumnDef(Box::new(bare))),
+        })),
+        behavior: DropBehavior::DropRestrict.into(),
+        ..Default::default()
+    };
+    Some(SqlText::verbatim(action_sql(cmd)?.strip_prefix("ADD COLUMN ")?))
+}
+
+/// An inline constraint as the table constraint that means the same.
+fn inline_constraint(constraint: &Constraint, column: &str) -> Option<ConstraintDef> {
+    let mut table = constraint.clone();
+    let own = || {
+        vec![Node {
+            node: Some(NodeEnum::String(protobuf::String {
+                sval: column.to_owned(),
+            })),
+        }]
+    };
+    match constraint.contype() {
+        ConstrType::ConstrPrimary | ConstrType::ConstrUnique => table.keys = own(),
+        ConstrType::ConstrForeign => table.fk_attrs = own(),
+        _ => {}
+    }
+    constraint_def(&table)
+}
+
+pub(super) fn constraint_def(constraint: &Constraint) -> Option<ConstraintDef> {
+    let mut columns = texts(&constraint.keys);
+    let kind = match constraint.contype() {
+        ConstrType::ConstrCheck => {
+            let expr = constraint.raw_expr.as_ref().map(|e| expression(e))?;
+            columns = expr.columns.iter().cloned().collect();
+            ConstraintKindDef::Check(expr)
+        }
+        ConstrType::ConstrNotnull => ConstraintKindDef::NotNull,
+        ConstrType::ConstrPrimary => ConstraintKindDef::PrimaryKey(key_def(constraint)?),
+        ConstrType::ConstrUnique => ConstraintKindDef::Unique(key_def(constraint)?),
+        ConstrType::ConstrForeign => {
+            columns = texts(&constraint.fk_attrs);
+            ConstraintKindDef::ForeignKey {
+                references: relation(constraint.pktable.as_ref()?),
+                columns: texts(&constraint.pk_attrs),
+                match_full: constraint.fk_matchtype == "f",
+                period: constraint.fk_with_period,
+            }
+        }
+        ConstrType::ConstrExclusion => ConstraintKindDef::Exclude,
+        _ => return None,
+    };
+    let mut plain = constraint.clone();
+    plain.conname.clear();
+    plain.skip_validation = false;
+    plain.initially_valid = true;
+    let cmd = AlterTableCmd {
+        subtype: At::AtAddConstraint.into(),
+        def: Some(Box::new(Node {
+            node: Some(NodeEnum::Constraint(Box::new(plain))),
+        })),
+        behavior: DropBehavior::DropRestrict.into(),
+        ..Default::default()
+    };
+    Some(ConstraintDef {
+        name: (!constraint.conname.is_empty()).then(|| constraint.conname.clone()),
+        kind,
+        columns,
+        definition: SqlText::verbatim(action_sql(cmd)?.strip_prefix("ADD ")?),
+        not_valid: constraint.skip_validation,
+        // Table constraints carry the flag; an inline one says NOT ENFORCED in a node of its own.
+        enforced: constraint.is_enforced
+            || !matches!(
+                constraint.contype(),
+                ConstrType::ConstrCheck | ConstrType::ConstrForeign
+            ),
+        deferrable: constraint.deferrable,
+        initially_deferred: constraint.initdeferred,
+    })
+}
+
+/// How the index of a key is built by `CREATE UNIQUE INDEX`.
+fn key_def(constraint: &Constraint) -> Option<KeyDef> {
+    if !constraint.indexname.is_empty() {
+        return Some(KeyDef {
+            using_index: Some(constraint.indexname.clone()),
+            ..KeyDef::default()
+        });
+    }
+    let elements = |nodes: &[Node]| -> Vec<Node> {
+        let names = nodes.iter().filter_map(text);
+        let elements = names.map(|name| protobuf::IndexElem {
+            name,
+            ordering: protobuf::SortByDir::SortbyDefault.into(),
+            nulls_ordering: protobuf::SortByNulls::SortbyNullsDefault.into(),
+            ..Default::default()
+        });
+        elements
+            .map(|element| Node {
+                node: Some(NodeEnum::IndexElem(Box::new(element))),
+            })
+            .collect()
+    };
+    let index = IndexStmt {
+        access_method: "btree".to_owned(),
+        index_params: elements(&constraint.keys),
+        index_including_params: elements(&constraint.including),
+        options: constraint.options.clone(),
+        table_space: constraint.indexspace.clone(),
+        nulls_not_distinct: constraint.nulls_not_distinct,
+        ..Default::default()
+    };
+    Some(KeyDef {
+        using_index: None,
+        index_rest: Some(index_rest(index)?),
+        without_overlaps: constraint.without_overlaps,
+        nulls_not_distinct: constraint.nulls_not_distinct,
+    })
+}

@@ -1,0 +1,316 @@
+//! Tables and indexes as written: definitions, and the actions of `ALTER TABLE`.
+
+use super::{NameRef, ObjectKind, Query};
+use crate::catalog::{Expression, Generated};
+use crate::quote::SqlText;
+
+/// A type as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypeRef {
+    /// As `format_type` would print it for a built-in type; the bare name for a user's.
+    pub display: String,
+    /// The name of a type that is not built in (of the element, for an array).
+    pub user: Option<NameRef>,
+    /// `smallserial`, `serial`, `bigserial`.
+    pub serial: bool,
+    /// An array.
+    pub array: bool,
+}
+
+/// `CREATE TABLE`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateTable {
+    /// Its name.
+    pub name: NameRef,
+    /// `IF NOT EXISTS`.
+    pub if_not_exists: bool,
+    /// `TEMPORARY`.
+    pub temporary: bool,
+    /// `UNLOGGED`.
+    pub unlogged: bool,
+    /// Its own columns.
+    pub columns: Vec<ColumnDef>,
+    /// Table constraints.
+    pub constraints: Vec<ConstraintDef>,
+    /// `INHERITS` parents, or the parent it is a partition of.
+    pub parents: Vec<NameRef>,
+    /// `PARTITION OF … FOR VALUES`: the bound.
+    pub bound: Option<String>,
+    /// `PARTITION BY`.
+    pub partition_key: Option<Expression>,
+    /// `LIKE` sources.
+    pub like: Vec<NameRef>,
+    /// A foreign table.
+    pub foreign: bool,
+}
+
+/// `CREATE TABLE AS` and its kin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateTableAs {
+    /// Its name.
+    pub name: NameRef,
+    /// `IF NOT EXISTS`.
+    pub if_not_exists: bool,
+    /// `TEMPORARY`.
+    pub temporary: bool,
+    /// A materialized view.
+    pub materialized_view: bool,
+    /// `WITH NO DATA` is false here.
+    pub with_data: bool,
+    /// What it reads.
+    pub query: Query,
+}
+
+/// A column definition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnDef {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub type_ref: TypeRef,
+    /// The definition without its inline keys, checks and references: `"a" int NOT NULL DEFAULT 1`.
+    pub bare: SqlText,
+    /// The same without `NOT NULL` as well.
+    pub bare_nullable: SqlText,
+    /// `NOT NULL`, said or implied by serial, identity or an inline primary key.
+    pub not_null: bool,
+    /// `DEFAULT`.
+    pub default: Option<Expression>,
+    /// Generated or identity.
+    pub generated: Generated,
+    /// Inline PRIMARY KEY, UNIQUE, CHECK and REFERENCES, as table constraints.
+    pub inline: Vec<ConstraintDef>,
+}
+
+/// A constraint definition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConstraintDef {
+    /// Its name, where one is written.
+    pub name: Option<String>,
+    /// Which kind.
+    pub kind: ConstraintKindDef,
+    /// The columns it covers; for a CHECK those it names.
+    pub columns: Vec<String>,
+    /// The definition without name and `NOT VALID`: `FOREIGN KEY (a) REFERENCES b (id) ON DELETE CASCADE`.
+    pub definition: SqlText,
+    /// `NOT VALID`.
+    pub not_valid: bool,
+    /// `NOT ENFORCED` is false here (18).
+    pub enforced: bool,
+    /// `DEFERRABLE`.
+    pub deferrable: bool,
+    /// `INITIALLY DEFERRED`.
+    pub initially_deferred: bool,
+}
+
+/// The kinds of constraint, as written.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConstraintKindDef {
+    /// `CHECK`.
+    Check(Expression),
+    /// `NOT NULL column` (18).
+    NotNull,
+    /// `PRIMARY KEY`.
+    PrimaryKey(KeyDef),
+    /// `UNIQUE`.
+    Unique(KeyDef),
+    /// `FOREIGN KEY`.
+    ForeignKey {
+        /// The referenced table.
+        references: NameRef,
+        /// The referenced columns; empty for its primary key.
+        columns: Vec<String>,
+        /// `MATCH FULL`.
+        match_full: bool,
+        /// `PERIOD` (18).
+        period: bool,
+    },
+    /// `EXCLUDE`.
+    Exclude,
+}
+
+/// How a key's index is made.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyDef {
+    /// `USING INDEX`.
+    pub using_index: Option<String>,
+    /// What stands behind `ON table` in the `CREATE UNIQUE INDEX` that makes the same index.
+    pub index_rest: Option<SqlText>,
+    /// `WITHOUT OVERLAPS` (18).
+    pub without_overlaps: bool,
+    /// `NULLS NOT DISTINCT` (15).
+    pub nulls_not_distinct: bool,
+}
+
+/// `ALTER TABLE` and its kin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlterTable {
+    /// What kind of relation is named.
+    pub object: ObjectKind,
+    /// Its name.
+    pub name: NameRef,
+    /// `IF EXISTS`.
+    pub if_exists: bool,
+    /// `ONLY`.
+    pub only: bool,
+    /// What is done, in the order written.
+    pub actions: Vec<Action>,
+}
+
+/// One action of an `ALTER TABLE`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Action {
+    /// What it is.
+    pub kind: ActionKind,
+    /// Its text, to stand behind `ALTER TABLE name`.
+    pub sql: SqlText,
+}
+
+/// The actions of `ALTER TABLE`.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(
+    missing_docs,
+    reason = "the variants and fields have the names of the SQL clauses they stand for"
+)]
+pub enum ActionKind {
+    AddColumn {
+        column: ColumnDef,
+        if_not_exists: bool,
+    },
+    DropColumn {
+        name: String,
+        if_exists: bool,
+        cascade: bool,
+    },
+    SetDefault {
+        column: String,
+        default: Expression,
+    },
+    DropDefault {
+        column: String,
+    },
+    SetNotNull {
+        column: String,
+    },
+    DropNotNull {
+        column: String,
+    },
+    AlterType {
+        column: String,
+        to: TypeRef,
+        using: Option<Expression>,
+        collate: bool,
+    },
+    AddConstraint(ConstraintDef),
+    DropConstraint {
+        name: String,
+        if_exists: bool,
+        cascade: bool,
+    },
+    ValidateConstraint {
+        name: String,
+    },
+    AlterConstraint {
+        name: String,
+        enforced: Option<bool>,
+    },
+    AddIdentity {
+        column: String,
+    },
+    SetIdentity {
+        column: String,
+    },
+    DropIdentity {
+        column: String,
+    },
+    SetExpression {
+        column: String,
+    },
+    DropExpression {
+        column: String,
+    },
+    AttachPartition {
+        child: NameRef,
+        bound: String,
+    },
+    DetachPartition {
+        child: NameRef,
+        concurrently: bool,
+        finalize: bool,
+    },
+    /// `SET STATISTICS`, `SET (n_distinct = …)`.
+    ColumnOptions {
+        column: String,
+    },
+    /// `SET STORAGE`, `SET COMPRESSION`.
+    ColumnStorage {
+        column: String,
+    },
+    /// `SET (fillfactor = …)`, `RESET (…)`.
+    RelationOptions,
+    ClusterOn,
+    ReplicaIdentity {
+        index: Option<String>,
+    },
+    RowSecurity,
+    /// `ENABLE` / `DISABLE TRIGGER`; `all` for `DISABLE TRIGGER ALL`.
+    Trigger {
+        all: bool,
+        disable: bool,
+    },
+    Rule,
+    Owner,
+    SetLogged {
+        logged: bool,
+    },
+    SetTablespace {
+        name: String,
+    },
+    SetAccessMethod {
+        name: String,
+    },
+    Inherit {
+        parent: NameRef,
+    },
+    NoInherit {
+        parent: NameRef,
+    },
+    Other {
+        tag: String,
+    },
+}
+
+/// `CREATE INDEX`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateIndex {
+    /// Its name, where one is written.
+    pub name: Option<String>,
+    /// The table.
+    pub table: NameRef,
+    /// `ON ONLY`.
+    pub only: bool,
+    /// `UNIQUE`.
+    pub unique: bool,
+    /// `CONCURRENTLY`.
+    pub concurrently: bool,
+    /// `IF NOT EXISTS`.
+    pub if_not_exists: bool,
+    /// Access method.
+    pub method: String,
+    /// Key columns; an expression is an empty string.
+    pub keys: Vec<String>,
+    /// The name PostgreSQL gives an expression key when it names the index: the function, or `expr`.
+    pub key_names: Vec<String>,
+    /// The text of each key without collation, class and order, for queries.
+    pub key_sql: Vec<SqlText>,
+    /// `INCLUDE`.
+    pub include: Vec<String>,
+    /// What the expression keys use.
+    pub expressions: Option<Expression>,
+    /// `WHERE`.
+    pub predicate: Option<Expression>,
+    /// `NULLS NOT DISTINCT`.
+    pub nulls_not_distinct: bool,
+    /// What stands behind `ON table`: `USING btree (a) WHERE …`.
+    pub rest: SqlText,
+}
