@@ -117,6 +117,7 @@ fn show(bar: &ProgressBar, event: &Event) {
         Event::StepStarted { step, summary, .. } => {
             bar.set_style(spinner());
             bar.unset_length();
+            bar.reset_elapsed();
             bar.set_message(format!("step {step}: {}", one_line(summary, 60)));
             bar.enable_steady_tick(Duration::from_millis(120));
         }
@@ -129,10 +130,13 @@ fn show(bar: &ProgressBar, event: &Event) {
             bar.set_message(format!("waiting for {waiting_for}{who}"));
         }
         Event::Progress { phase, done, total, .. } => {
-            if *total > 0 {
+            // A wait has lockers for units; its measure says nothing.
+            if *total > 0 && !phase.starts_with("waiting") {
                 bar.set_style(measured());
                 bar.set_length(*total);
                 bar.set_position(*done);
+            } else {
+                bar.set_style(spinner());
             }
             bar.set_message(phase.clone());
         }
@@ -150,7 +154,7 @@ fn spinner() -> ProgressStyle {
 }
 
 fn measured() -> ProgressStyle {
-    style("{spinner} [{bar:30}] {percent:>3} % {msg} {elapsed}, {eta} left")
+    style("{spinner} [{bar:30}] {percent:>3} % {msg} {elapsed}")
 }
 
 fn style(template: &str) -> ProgressStyle {

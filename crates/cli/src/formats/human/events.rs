@@ -193,6 +193,10 @@ pub fn conclusion(outcome: Outcome, applied: usize, duration_ms: u64) -> String 
             let text = format!("Failed after {took}; {applied_text} applied before. Nothing is half done.");
             styled(ERROR, text)
         }
+        Outcome::Refused if applied > 0 => {
+            let text = format!("Refused after {applied_text} applied; nothing of the refused one was touched.");
+            styled(ERROR, text)
+        }
         Outcome::Refused => styled(ERROR, "Refused; nothing was touched."),
         Outcome::Resumable => {
             let text = format!("Stopped part way after {took}; {applied_text} applied before.");
@@ -250,14 +254,14 @@ fn gate_line(gate: &str, verdict: Verdict, message: &str, verbosity: Verbosity) 
 
 /// Everything known of a failure: the statement, its place, what the server said, what was undone, what to do next.
 fn failure(migration: &str, error: &Failure, place: Option<&String>, undone: &[String], resumable: bool) -> String {
-    let mut lines = vec![format!(
-        "{} {}: {}",
-        styled(ERROR, "failed"),
-        styled(NAME, migration),
-        error.message
-    )];
+    let refusal = error.message.strip_prefix("refused ");
+    let name = styled(NAME, migration);
+    let mut lines = vec![match refusal {
+        Some(why) => format!("{} {name} {why}", styled(ERROR, "refused")),
+        None => format!("{} {name}: {}", styled(ERROR, "failed"), error.message),
+    }];
     let mut fact = |name: &str, text: Option<&String>| {
-        if let Some(text) = text {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
             let rest = indent(text.trim_end(), 15);
             lines.push(format!("  {name:<12} {}", rest.trim_start()));
         }
@@ -275,6 +279,8 @@ fn failure(migration: &str, error: &Failure, place: Option<&String>, undone: &[S
     }
     let next = if resumable {
         "`nonstop deploy` goes on from here once the cause is gone."
+    } else if refusal.is_some() {
+        "Nothing of this migration was touched."
     } else {
         "Nothing of this migration is left. Change its data or its file, then run `nonstop deploy` again."
     };

@@ -74,7 +74,8 @@ fn facts(step: &Step) -> Vec<String> {
     for lock in &step.locks {
         let blocks = match lock.mode.blocks_in_words() {
             "nothing" => "blocks no reads or writes".to_owned(),
-            words => format!("blocks {words}"),
+            words if step.work == Work::None => format!("blocks {words} for a moment"),
+            words => format!("blocks {words} until it is done"),
         };
         lines.push(format!("locks {} {}: {blocks}", lock.relation, lock.mode));
     }
