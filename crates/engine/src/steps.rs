@@ -103,14 +103,8 @@ pub(crate) async fn checks(worker: &mut Worker<'_>, place: &Place, step: &Step) 
 }
 
 async fn group<'s>(worker: &mut Worker<'_>, step: &'s Step, records: Vec<SqlText>) -> Result<Group<'s>, StepError> {
-    let locks = loop {
-        match acquire::tables_only(worker.session.client(), &step.locks).await {
-            Ok(locks) => break locks,
-            Err(error) => worker.mend(error).await?,
-        }
-    };
     Ok(Group {
-        locks,
+        locks: acquire::tables_only(worker, &step.locks).await?,
         body: step.sql.iter().collect(),
         records,
         lock_timeout: step.lock_timeout,
@@ -278,15 +272,9 @@ async fn take_back(worker: &mut Worker<'_>, place: &Place, undo: &UndoStep) -> R
     if !undo.transaction {
         return alone::repeat(worker, place, &undo.sql).await;
     }
-    let locks = loop {
-        match acquire::tables_only(worker.session.client(), &undo.locks).await {
-            Ok(locks) => break locks,
-            Err(error) => worker.mend(error).await?,
-        }
-    };
     let limit = worker.bounds.max_block();
     let group = Group {
-        locks,
+        locks: acquire::tables_only(worker, &undo.locks).await?,
         body: vec![&undo.sql],
         records: Vec::new(),
         lock_timeout: Some(nonstop_core::step::LockTimeout(limit)),

@@ -5,6 +5,7 @@
 pub mod as_written;
 pub mod compare;
 pub mod pooler;
+pub mod proxy;
 pub mod servers;
 
 pub use servers::{MAJORS, TestDatabase, database, each_major, majors, own_server, programs};

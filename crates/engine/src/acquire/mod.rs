@@ -9,9 +9,10 @@ use crate::failure::SqlError;
 use crate::holders::{self, Holding};
 use crate::journal::{self, MigrationState};
 use crate::message;
-use crate::worker::{Broken, Place, StepError, TRIES, Worker};
+use crate::worker::{Broken, DeployError, Place, StepError, TRIES, Worker, answered};
 use nonstop_core::lock::LockMode;
 use nonstop_core::pace::{self, Attempt, Fault, LockPace, Next, Retry};
+use nonstop_core::quote::Name;
 use nonstop_core::sql;
 use nonstop_core::step::{LockTimeout, RelationLock};
 use std::collections::HashMap;
@@ -123,13 +124,18 @@ fn leaves_to_statement(error: &SqlError) -> bool {
 }
 
 async fn is_proved(worker: &mut Worker<'_>, proof: Proof<'_>) -> Result<bool, StepError> {
-    let client = worker.session.client();
-    let proved = match proof {
-        Proof::Step { id, step } => journal::step_is_done(client, id, step).await,
-        Proof::Migration { id, state } => journal::migration_is(client, id, state).await,
-        Proof::Repeatable => Ok(false),
-    };
-    proved.map_err(|error| StepError::Lost(Box::new(error.into())))
+    loop {
+        let client = worker.session.client();
+        let asked = match proof {
+            Proof::Step { id, step } => answered(journal::step_is_done(client, id, step)).await,
+            Proof::Migration { id, state } => answered(journal::migration_is(client, id, state)).await,
+            Proof::Repeatable => return Ok(false),
+        };
+        match asked {
+            Ok(proved) => return Ok(proved),
+            Err(error) => worker.mend(error).await?,
+        }
+    }
 }
 
 fn failed(group: &Group<'_>, message: &Message, error: &SqlError) -> StepError {
@@ -189,7 +195,7 @@ impl<'h> Hunt<'h> {
         let mut unforeseen = broken.verdict.waited_for.clone();
         let mut waits = 1;
         loop {
-            let holding = match self.look(worker, locks, &unforeseen).await {
+            let holding = match answered(self.look(worker, locks, &unforeseen)).await {
                 Ok(holding) => holding,
                 Err(error) => {
                     worker.mend(error).await?;
@@ -347,27 +353,27 @@ fn wanted(locks: &[RelationLock]) -> String {
 /// The locks that `LOCK TABLE` can take: it would lock the tables below a view, and refuses anything else. What is left out
 /// is locked by the statements themselves, under `lock_timeout`.
 pub(crate) async fn tables_only(
-    client: &tokio_postgres::Client,
+    worker: &mut Worker<'_>,
     locks: &[RelationLock],
-) -> Result<Vec<RelationLock>, tokio_postgres::Error> {
+) -> Result<Vec<RelationLock>, DeployError> {
+    const TABLES: &str = "SELECT n.nspname::text, c.relname::text FROM unnest($1::text[], $2::text[]) AS w (schema, name) \
+        JOIN pg_namespace n ON n.nspname = w.schema \
+        JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name WHERE c.relkind IN ('r', 'p')";
     if locks.is_empty() {
         return Ok(Vec::new());
     }
     let schemas: Vec<&str> = locks.iter().map(|lock| lock.relation.schema.as_str()).collect();
     let names: Vec<&str> = locks.iter().map(|lock| lock.relation.name.as_str()).collect();
-    let rows = client
-        .query(
-            "SELECT n.nspname::text, c.relname::text FROM unnest($1::text[], $2::text[]) AS w (schema, relation) \
-             JOIN pg_namespace n ON n.nspname = w.schema \
-             JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.relation WHERE c.relkind IN ('r', 'p')",
-            &[&schemas, &names],
-        )
-        .await?;
-    let tables: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let is_table = |lock: &&RelationLock| {
-        tables
-            .iter()
-            .any(|(schema, name)| *schema == lock.relation.schema && *name == lock.relation.name)
+    let rows = loop {
+        match answered(worker.session.client().query(TABLES, &[&schemas, &names])).await {
+            Ok(rows) => break rows,
+            Err(error) => worker.mend(error).await?,
+        }
     };
-    Ok(locks.iter().filter(is_table).cloned().collect())
+    let tables: Vec<Name> = rows
+        .iter()
+        .map(|row| Name::new(row.get::<_, String>(0), row.get::<_, String>(1)))
+        .collect();
+    let kept = locks.iter().filter(|lock| tables.contains(&lock.relation));
+    Ok(kept.cloned().collect())
 }

@@ -11,7 +11,7 @@ use crate::holders;
 use crate::journal::{self, StepState};
 use crate::message;
 use crate::watchdog::Verdict;
-use crate::worker::{Broken, DeployError, Place, StepError, TRIES, Worker};
+use crate::worker::{Broken, DeployError, Place, StepError, TRIES, Worker, answered};
 use nonstop_core::pace::{Fault, Retry, pause};
 use nonstop_core::quote::{Name, SqlText};
 use nonstop_core::sql;
@@ -135,7 +135,7 @@ pub(crate) async fn drop_index(worker: &mut Worker<'_>, place: &Place, index: &N
 /// Looks for the goal, over a cut connection too.
 pub(crate) async fn judge(worker: &mut Worker<'_>, goal: &Goal) -> Result<Found, StepError> {
     loop {
-        match goal::judge(worker.session.client(), goal).await {
+        match answered(goal::judge(worker.session.client(), goal)).await {
             Ok(found) => return Ok(found),
             Err(error) => worker.mend(error).await?,
         }
@@ -153,14 +153,14 @@ async fn statements(
         let verdict = Verdict::default();
         (at, Broken { error, verdict })
     };
-    let set = message::run(worker.session.client(), &limits.settings()).await;
+    let set = worker.short(&limits.settings()).await;
     set.map_err(|error| broken(0, error))?;
     for (at, statement) in sql.iter().enumerate() {
         let queueing = limits.lock.unwrap_or(LockTimeout(Duration::ZERO));
         let ran = worker.watched(statement, place, queueing, true).await;
         ran.map_err(|broken| (at, broken))?;
     }
-    let unset = message::run(worker.session.client(), &Limits::default().settings()).await;
+    let unset = worker.short(&Limits::default().settings()).await;
     unset.map_err(|error| broken(sql.len(), error))
 }
 

@@ -222,7 +222,7 @@ impl Run<'_> {
                 };
                 self.keep(&flight, failure, Vec::new()).await
             }
-            Err(StepError::Lost(error)) => Err(*error),
+            Err(StepError::Lost(error)) => Err(interrupted(error)),
         }
     }
 
@@ -267,7 +267,7 @@ impl Run<'_> {
                 failure.hint = Some("Taking back was stopped; the next `nonstop deploy` does it.".to_owned());
                 self.keep(&flight, failure, Vec::new()).await
             }
-            Err(StepError::Lost(error)) => Err(*error),
+            Err(StepError::Lost(error)) => Err(interrupted(error)),
         }
     }
 
@@ -303,6 +303,14 @@ impl Run<'_> {
             migration: name.to_owned(),
             duration_ms: millis(started.elapsed()),
         });
+    }
+}
+
+/// A part of the migration may be done: what says so already stays as it is.
+fn interrupted(error: Box<DeployError>) -> DeployError {
+    match *error {
+        DeployError::Unknowable { .. } | DeployError::LockLost(_) => *error,
+        _ => DeployError::Interrupted(error),
     }
 }
 

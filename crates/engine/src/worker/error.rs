@@ -17,6 +17,9 @@ pub enum DeployError {
     /// The history lock was not to be had.
     #[error(transparent)]
     HistoryLock(LockError),
+    /// The server went away in the middle of a migration and did not come back in time.
+    #[error("{0}. What was begun is in the journal; when the server is back, `nonstop deploy` goes on from there.")]
+    Interrupted(Box<DeployError>),
     /// The history lock broke in the middle, and somebody else has it now.
     #[error("the history lock was lost, and another run has it now; what was begun is in the journal. {0}")]
     LockLost(LockError),
@@ -79,6 +82,12 @@ pub enum DeployError {
     },
 }
 
+impl From<SqlError> for DeployError {
+    fn from(error: SqlError) -> Self {
+        DeployError::Asking { error }
+    }
+}
+
 impl From<tokio_postgres::Error> for DeployError {
     fn from(error: tokio_postgres::Error) -> Self {
         DeployError::Asking { error: error.into() }
@@ -115,6 +124,7 @@ impl DeployError {
             DeployError::Bookkeeping { error } | DeployError::Asking { error } => error.fault() != Fault::Final,
             DeployError::HistoryLock(LockError::Database(_)) | DeployError::Orphan { .. } => true,
             DeployError::HistoryLock(_)
+            | DeployError::Interrupted(_)
             | DeployError::LockLost(_)
             | DeployError::Unknowable { .. }
             | DeployError::FailedHistory(_)
@@ -129,7 +139,9 @@ impl DeployError {
     /// How the run ended, for the exit code.
     pub fn outcome(&self) -> Outcome {
         match self {
-            DeployError::LockLost(_) | DeployError::StoppedRecording => Outcome::Resumable,
+            DeployError::Interrupted(_) | DeployError::LockLost(_) | DeployError::StoppedRecording => {
+                Outcome::Resumable
+            }
             _ => Outcome::Failed,
         }
     }

@@ -20,7 +20,7 @@ mod error;
 pub use error::DeployError;
 
 /// A bookkeeping message that takes longer than this will not be answered.
-const RECORD_LIMIT: Duration = Duration::from_secs(30);
+const RECORD_LIMIT: Duration = Duration::from_secs(10);
 /// How long a server that went away is waited for.
 const RECONNECT_PATIENCE: Duration = Duration::from_secs(60);
 /// How long our own earlier backend is given to end by itself, and how long after it was told to.
@@ -28,6 +28,9 @@ const ORPHAN_GRACE: Duration = Duration::from_secs(2);
 const ORPHAN_LIMIT: Duration = Duration::from_secs(30);
 /// How often a step is tried in all, for deadlocks and cut connections.
 pub(crate) const TRIES: u32 = 10;
+/// How often the lock's session is asked whether it still lives, and how long it may take to say so.
+const PROBE_EVERY: Duration = Duration::from_secs(5);
+const PROBE_LIMIT: Duration = Duration::from_secs(5);
 /// How often waiters for the history lock are looked for while something patient runs.
 const WAITERS_EVERY: Duration = Duration::from_millis(500);
 
@@ -78,6 +81,17 @@ pub(crate) struct Worker<'a> {
     backend: Option<Backend>,
     watchdog: Watchdog,
     lock: Option<HistoryLock>,
+    probed: Instant,
+}
+
+/// A question about the state of things, with a deadline.
+pub(crate) async fn answered<T>(
+    question: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, SqlError> {
+    match tokio::time::timeout(RECORD_LIMIT, question).await {
+        Ok(answer) => answer.map_err(SqlError::from),
+        Err(_) => Err(SqlError::lost("the server does not answer", 0)),
+    }
 }
 
 /// What `pg_stat_activity` shows of a run.
@@ -107,6 +121,7 @@ impl<'a> Worker<'a> {
             backend: None,
             watchdog,
             lock: Some(lock),
+            probed: Instant::now(),
         })
     }
 
@@ -176,8 +191,11 @@ impl<'a> Worker<'a> {
     /// Whoever waits inside `pg_advisory_lock` holds a snapshot that CREATE INDEX CONCURRENTLY would wait for.
     async fn turn_waiters_away(&self) {
         let Some(lock) = &self.lock else { return };
-        // A lock session that broke is noticed before the next step.
-        for waiter in lock.cancel_waiters().await.unwrap_or_default() {
+        // A lock session that broke, or does not answer, is noticed before the next step.
+        let Ok(Ok(waiters)) = tokio::time::timeout(PROBE_LIMIT, lock.cancel_waiters()).await else {
+            return;
+        };
+        for waiter in waiters {
             let who = holder_in_words(&waiter.holder);
             let message = match waiter.outcome {
                 Cancelled::NotNeeded => continue,
@@ -196,18 +214,24 @@ impl<'a> Worker<'a> {
 
     /// Lets go of a failed transaction; a broken connection has let go already.
     pub(crate) async fn roll_back(&self) {
-        let _ = tokio::time::timeout(RECORD_LIMIT, message::run(self.session.client(), &sql!("ROLLBACK"))).await;
+        let sql = sql!("ROLLBACK");
+        let _ = self.short(&sql).await;
+    }
+
+    /// Runs a message that takes no time, with a deadline.
+    pub(crate) async fn short(&self, sql: &SqlText) -> Result<(), SqlError> {
+        match tokio::time::timeout(RECORD_LIMIT, message::run(self.session.client(), sql)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(SqlError::lost("the server does not answer", 0)),
+        }
     }
 
     /// Runs a message of bookkeeping, which is harmless to repeat, until it is known to be done.
     pub(crate) async fn record(&mut self, sql: &SqlText) -> Result<(), DeployError> {
         let mut retry = Retry::new(TRIES);
         loop {
-            let answer = tokio::time::timeout(RECORD_LIMIT, message::run(self.session.client(), sql)).await;
-            let error = match answer {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(error)) => error,
-                Err(_) => SqlError::lost("the server does not answer", 0),
+            let Err(error) = self.short(sql).await else {
+                return Ok(());
             };
             let again = match error.fault() {
                 Fault::Final => None,
@@ -225,21 +249,32 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// After a query that failed: over a cut connection it may be asked again.
-    pub(crate) async fn mend(&mut self, error: tokio_postgres::Error) -> Result<(), DeployError> {
-        if SqlError::new(&error, 0).fault() == Fault::Connection {
+    /// After a question that was not answered: over a cut connection it may be asked again.
+    pub(crate) async fn mend(&mut self, error: SqlError) -> Result<(), DeployError> {
+        if error.fault() == Fault::Connection {
             return self.reconnect().await;
         }
-        Err(error.into())
+        Err(DeployError::Asking { error })
     }
 
     /// Nothing may be done without the history lock: another run may have begun.
     pub(crate) async fn check_lock(&mut self) -> Result<(), DeployError> {
-        if self.lock.as_ref().is_some_and(|lock| !lock.is_lost()) {
-            return Ok(());
+        if let Some(lock) = self.lock.as_ref().filter(|lock| !lock.is_lost()) {
+            if self.probed.elapsed() < PROBE_EVERY {
+                return Ok(());
+            }
+            if matches!(tokio::time::timeout(PROBE_LIMIT, lock.waiters()).await, Ok(Ok(_))) {
+                self.probed = Instant::now();
+                return Ok(());
+            }
         }
-        self.lock = None;
         let name = application_name(&self.run);
+        if let Some(lock) = self.lock.take() {
+            // The connection may be dead while its backend still holds the lock.
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND application_name = $2";
+            answered(self.session.client().execute(end, &[&lock.pid(), &name])).await?;
+        }
+        self.probed = Instant::now();
         let again = HistoryLock::acquire(self.target, &name, ORPHAN_LIMIT, &self.events).await;
         self.lock = Some(again.map_err(|error| match error {
             LockError::Held { .. } => DeployError::LockLost(error),
@@ -271,6 +306,8 @@ impl<'a> Worker<'a> {
     async fn try_reconnect(&mut self) -> Result<(), DeployError> {
         let name = application_name(&self.run);
         self.session = Session::reopen(self.target, &name, RECONNECT_PATIENCE).await?;
+        // What cut the worker off may have cut the lock off as well.
+        self.probed = self.probed.checked_sub(PROBE_EVERY).unwrap_or(self.probed);
         self.check_lock().await?;
         if let Some(backend) = self.backend.take() {
             let gone = end_backend(self.session.client(), &backend, Duration::ZERO).await;
@@ -282,10 +319,10 @@ impl<'a> Worker<'a> {
             }
         }
         let sql = journal::open_run(&self.run, env!("CARGO_PKG_VERSION"));
-        message::run(self.session.client(), &sql)
+        self.short(&sql)
             .await
             .map_err(|error| DeployError::Bookkeeping { error })?;
-        self.backend = journal::worker(self.session.client(), &self.run).await?;
+        self.backend = answered(journal::worker(self.session.client(), &self.run)).await?;
         Ok(())
     }
 

@@ -1,7 +1,9 @@
 //! Deploying on live servers: whole migrations, steps by hand, and everything that can break on the way.
 #![expect(clippy::unwrap_used, reason = "a test file")]
 
+mod faults;
 mod kills;
+mod locks;
 mod plain;
 mod stepwise;
 mod support;

@@ -6,7 +6,7 @@ use nonstop_core::migration::Migration;
 use nonstop_engine::event::{Event, Outcome};
 use testkit::{TestDatabase, each_major};
 
-const TABLE: &str =
+pub(crate) const TABLE: &str =
     "CREATE TABLE t (id int PRIMARY KEY, c int, d int); INSERT INTO t SELECT i, i, i FROM generate_series(1, 1000) i";
 
 /// Check, column, constraint in two phases, index, and a last short step.

@@ -26,7 +26,9 @@ pub(crate) struct Heard(Arc<Mutex<Vec<Event>>>);
 impl Heard {
     pub(crate) fn sink(&self) -> Events {
         let kept = self.clone();
-        Events::new(move |event| kept.0.lock().unwrap().push(event))
+        Events::new(move |event| {
+            kept.0.lock().unwrap().push(event);
+        })
     }
 
     pub(crate) fn all(&self) -> Vec<Event> {
