@@ -82,7 +82,12 @@ impl Ran {
     /// Both streams and the code, with what changes from run to run put out: versions, times, durations, pids, ids.
     pub(crate) fn shown(&self) -> String {
         let both = format!("{}{}[{}]", self.err, self.out, self.code);
-        steady(&both)
+        // Only a step that took a second says how long: which one that is depends on the machine.
+        let lines: Vec<&str> = both
+            .lines()
+            .filter(|line| !line.starts_with("      done in "))
+            .collect();
+        steady(&lines.join("\n"))
     }
 
     /// The JSON Lines on stdout.
@@ -110,12 +115,11 @@ fn steady(text: &str) -> String {
                 .to_owned();
             *next = format!("N{rest}");
         }
-        let unit = words.get(at + 1).cloned().unwrap_or_default();
-        if is_number(&words[at])
-            && (unit.starts_with("ms") || unit == "s" || unit.starts_with("s.") || unit.starts_with("s\n"))
-        {
+        let next = words.get(at + 1).cloned().unwrap_or_default();
+        let unit: String = next.chars().take_while(|ch| ch.is_alphabetic()).collect();
+        if is_number(&words[at]) && (unit == "ms" || unit == "s") {
             "N".clone_into(&mut words[at]);
-            words[at + 1] = unit.replacen("ms", "s", 1);
+            words[at + 1] = next.replacen("ms", "s", 1);
         }
     }
     let text = words.join(" ");
