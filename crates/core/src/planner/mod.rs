@@ -238,3 +238,6 @@ fn directed_as_written(script: &Script, ordinal: usize) -> bool {
         .iter()
         .any(|directive| matches!(directive, Directive::AsWritten { statement } if *statement == ordinal))
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,7 @@ fn stands(piece: &Piece, initial: &Catalog) -> bool {
     piece.footprint.reads.iter().all(|key| match key {
         Key::Relation(name) => initial.relation(name).is_some(),
         Key::Column(table, column) => initial.relation(table).is_some_and(|rel| rel.column(column).is_some()),
-        Key::Object(_) => true,
+        Key::Object(_) | Key::Rows(_) => true,
     })
 }
 

@@ -4,7 +4,8 @@ use crate::catalog::{Catalog, ConstraintKind};
 use crate::quote::Name;
 use crate::replay;
 use crate::sql::{
-    ActionKind, AlterTable, ConstraintDef, ConstraintKindDef, Kind, NameRef, ObjectKind, Statement, TypeRef,
+    ActionKind, AlterTable, ConstraintDef, ConstraintKindDef, Dml, DmlVerb, Kind, NameRef, ObjectKind, Statement,
+    TypeRef,
 };
 use std::collections::BTreeSet;
 
@@ -17,7 +18,12 @@ pub(crate) enum Key {
     Column(Name, String),
     /// An index, constraint, type or function.
     Object(Name),
+    /// What stands in a table's rows.
+    Rows(Name),
 }
+
+/// Stands for a table's list of columns: `SELECT *` sees one more.
+const ALL: &str = "*";
 
 /// What a piece reads and changes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -46,8 +52,10 @@ impl Footprint {
         self
     }
 
+    /// Columns and what stands in them.
     pub(crate) fn columns(mut self, table: &Name, columns: &[String]) -> Self {
         self.reads.insert(Key::Relation(table.clone()));
+        self.reads.insert(Key::Rows(table.clone()));
         self.reads
             .extend(columns.iter().map(|column| Key::Column(table.clone(), column.clone())));
         self
@@ -108,9 +116,51 @@ pub(super) fn of(statement: &Statement, catalog: &Catalog) -> Footprint {
             None => Footprint::everything(),
         },
         Kind::AlterTable(alter) => of_alter(catalog, alter),
+        Kind::Dml(dml) => of_dml(catalog, dml),
         Kind::Drop(drop) if !drop.cascade => of_drop(catalog, drop),
         _ => Footprint::everything(),
     }
+}
+
+/// A change of rows depends on all columns of the tables it names, their types, and the unique indexes that it may
+/// arbitrate by; triggers and a user's functions may do anything.
+fn of_dml(catalog: &Catalog, dml: &Dml) -> Footprint {
+    let own_code = dml.query.functions.iter().any(|function| calls_own(catalog, function));
+    let Some(target) = catalog
+        .resolve(&dml.target)
+        .filter(|_| !own_code && dml.query.writes.is_empty())
+    else {
+        return Footprint::everything();
+    };
+    let mut print = Footprint::default().write(Key::Rows(target.clone()));
+    let reads = dml.query.reads.iter().filter_map(|read| catalog.resolve(read));
+    for name in reads.chain([target.clone()]) {
+        let Some(rel) = catalog.relation(&name).filter(|rel| rel.triggers.is_empty()) else {
+            return Footprint::everything();
+        };
+        print = print
+            .read(Key::Relation(name.clone()))
+            .read(Key::Rows(name.clone()))
+            .read(Key::Column(name.clone(), ALL.to_owned()));
+        for column in &rel.columns {
+            print.reads.insert(Key::Column(name.clone(), column.name.clone()));
+            print.reads.extend(column.user_type.iter().cloned().map(Key::Object));
+        }
+        for index in rel.indexes.iter().filter(|index| index.unique) {
+            print.reads.insert(Key::Object(name.sibling(&index.name)));
+        }
+        for constraint in &rel.constraints {
+            print.reads.insert(Key::Object(name.sibling(&constraint.name)));
+            if let ConstraintKind::ForeignKey { references, .. } = &constraint.kind {
+                print.reads.insert(Key::Rows(references.clone()));
+            }
+        }
+    }
+    // Deleting and updating keys may cascade.
+    if dml.verb != DmlVerb::Insert && catalog.referencing(&target).next().is_some() {
+        return Footprint::everything();
+    }
+    print
 }
 
 fn calls_own(catalog: &Catalog, function: &str) -> bool {
@@ -208,7 +258,10 @@ pub(super) fn of_action(catalog: &Catalog, table: &Name, action: &ActionKind) ->
     }
     match action {
         ActionKind::AddColumn { column, .. } => {
-            let mut print = print.write(own(&column.name)).type_ref(catalog, &column.type_ref);
+            let mut print = print
+                .write(own(&column.name))
+                .write(own(ALL))
+                .type_ref(catalog, &column.type_ref);
             for constraint in &column.inline {
                 print = of_constraint(print, catalog, table, constraint);
             }

@@ -1,0 +1,277 @@
+//! Statements in, steps out.
+
+use super::*;
+use crate::step::{Step, Undo};
+use crate::version::ServerVersion;
+
+const SETUP: &str = "CREATE TABLE t (id int PRIMARY KEY, a int, b text, c int NOT NULL DEFAULT 0);
+    CREATE INDEX t_a_idx ON t (a); CREATE TABLE u (id int PRIMARY KEY); CREATE TYPE mood AS ENUM ('sad');
+    CREATE TABLE p (id int) PARTITION BY RANGE (id);";
+
+fn migration(text: &str) -> Migration {
+    Migration {
+        name: "1_m".to_owned(),
+        up: Some(SourceFile::new("1_m/migration.sql", text)),
+        path: "1_m/migration.sql".to_owned(),
+        down: None,
+        checksum: String::new(),
+        transaction: TransactionModel::Whole,
+    }
+}
+
+fn plan_on(major: u32, text: &str, settings: &PlanSettings) -> MigrationPlan {
+    let mut catalog = Catalog::empty(ServerVersion::of_major(major));
+    for statement in sql::parse(&SourceFile::new("setup", SETUP)).unwrap().statements {
+        replay::apply(&mut catalog, &statement);
+    }
+    catalog.settle();
+    plan_migration(&migration(text), &mut catalog, settings).plan
+}
+
+fn plan(text: &str) -> MigrationPlan {
+    plan_on(
+        15,
+        text,
+        &PlanSettings {
+            small_rows: 0,
+            ..PlanSettings::default()
+        },
+    )
+}
+
+fn line(step: &Step) -> String {
+    let kind = format!("{:?}", step.kind).to_lowercase();
+    let sql: Vec<&str> = step.sql.iter().map(SqlText::as_str).collect();
+    format!("{kind}: {}", sql.join(" | "))
+}
+
+#[track_caller]
+fn gives(text: &str, expected: &[&str]) {
+    let plan = plan(text);
+    assert_eq!(plan.refusals, []);
+    let lines: Vec<String> = plan.steps.iter().map(line).collect();
+    assert_eq!(lines, expected);
+}
+
+#[track_caller]
+fn refuses(text: &str, rule: &str) {
+    let rules: Vec<String> = plan(text).refusals.into_iter().map(|notice| notice.rule).collect();
+    assert_eq!(rules, [rule]);
+}
+
+#[test]
+fn an_index_is_built_concurrently() {
+    gives(
+        "CREATE INDEX \"i\" ON \"t\"(\"b\");",
+        &["index: CREATE INDEX CONCURRENTLY \"i\" ON \"public\".\"t\" USING btree (b)"],
+    );
+    gives(
+        "CREATE INDEX ON t (lower(b));",
+        &["index: CREATE INDEX CONCURRENTLY \"t_lower_idx\" ON \"public\".\"t\" USING btree (lower(b))"],
+    );
+}
+
+#[test]
+fn a_unique_index_looks_for_duplicates_first() {
+    gives(
+        "CREATE UNIQUE INDEX i ON t (a) WHERE c > 0;",
+        &[
+            "check: SELECT \"a\", count(*) AS rows FROM \"public\".\"t\" WHERE (c > 0) AND (\"a\") IS NOT NULL GROUP BY \"a\" HAVING count(*) > 1 LIMIT 10",
+            "index: CREATE UNIQUE INDEX CONCURRENTLY \"i\" ON \"public\".\"t\" USING btree (a) WHERE c > 0",
+        ],
+    );
+}
+
+#[test]
+fn what_the_migration_makes_stays_in_its_transaction() {
+    let text = "CREATE TABLE n (id int, t int); CREATE INDEX n_t ON n (t); ALTER TABLE n ADD CONSTRAINT f FOREIGN KEY (t) REFERENCES t (id)";
+    let plan = plan(text);
+    assert_eq!(plan.steps.len(), 1);
+    assert!(plan.is_atomic());
+    let locks: Vec<String> = plan.steps[0]
+        .locks
+        .iter()
+        .map(|l| format!("{} {}", l.relation, l.mode))
+        .collect();
+    assert_eq!(locks, ["public.t SHARE ROW EXCLUSIVE"]);
+}
+
+#[test]
+fn a_small_table_needs_no_safe_form() {
+    let plan = plan_on(15, "CREATE INDEX i ON t (a);", &PlanSettings::default());
+    assert_eq!(
+        plan.steps.iter().map(line).collect::<Vec<_>>(),
+        ["ddl: CREATE INDEX i ON t (a)"]
+    );
+}
+
+#[test]
+fn a_foreign_key_is_validated_apart() {
+    gives(
+        "ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u; ALTER TABLE u ADD COLUMN x int;",
+        &[
+            "check: SELECT c.\"a\" FROM \"public\".\"t\" AS c WHERE c.\"a\" IS NOT NULL AND NOT EXISTS (SELECT FROM \"public\".\"u\" AS p WHERE p.\"id\" = c.\"a\") LIMIT 10",
+            "ddl: ALTER TABLE \"public\".\"t\" ADD CONSTRAINT \"f\" FOREIGN KEY (a) REFERENCES u NOT VALID | ALTER TABLE u ADD COLUMN x int",
+            "validate: ALTER TABLE \"public\".\"t\" VALIDATE CONSTRAINT \"f\"",
+        ],
+    );
+}
+
+#[test]
+fn not_null_is_proved_first() {
+    gives(
+        "ALTER TABLE t ALTER COLUMN b SET NOT NULL;",
+        &[
+            "check: SELECT * FROM \"public\".\"t\" WHERE \"b\" IS NULL LIMIT 10",
+            "ddl: ALTER TABLE \"public\".\"t\" ADD CONSTRAINT \"t_b_nonstop_not_null\" CHECK (\"b\" IS NOT NULL) NOT VALID",
+            "validate: ALTER TABLE \"public\".\"t\" VALIDATE CONSTRAINT \"t_b_nonstop_not_null\"",
+            "ddl: ALTER TABLE \"public\".\"t\" ALTER COLUMN \"b\" SET NOT NULL | ALTER TABLE \"public\".\"t\" DROP CONSTRAINT \"t_b_nonstop_not_null\"",
+        ],
+    );
+    let native = plan_on(
+        18,
+        "ALTER TABLE t ALTER COLUMN b SET NOT NULL;",
+        &PlanSettings {
+            small_rows: 0,
+            ..PlanSettings::default()
+        },
+    );
+    assert_eq!(
+        line(&native.steps[1]),
+        "ddl: ALTER TABLE \"public\".\"t\" ADD CONSTRAINT \"t_b_not_null\" NOT NULL \"b\" NOT VALID"
+    );
+    assert_eq!(native.steps.len(), 3);
+}
+
+#[test]
+fn a_key_that_is_replaced_is_never_missing() {
+    gives(
+        "ALTER TABLE t DROP CONSTRAINT t_pkey, ADD CONSTRAINT t_pkey PRIMARY KEY (c);",
+        &[
+            "check: SELECT \"c\", count(*) AS rows FROM \"public\".\"t\" WHERE (\"c\") IS NOT NULL GROUP BY \"c\" HAVING count(*) > 1 LIMIT 10",
+            "index: CREATE UNIQUE INDEX CONCURRENTLY \"t_pkey_nonstop\" ON \"public\".\"t\" USING btree (c)",
+            "ddl: ALTER TABLE \"public\".\"t\" DROP CONSTRAINT \"t_pkey\", ADD CONSTRAINT \"t_pkey\" PRIMARY KEY USING INDEX \"t_pkey_nonstop\"",
+        ],
+    );
+}
+
+#[test]
+fn what_cannot_be_taken_back_comes_last() {
+    gives(
+        "ALTER TABLE t DROP COLUMN b, ADD COLUMN e int; CREATE INDEX i ON t (e);",
+        &[
+            "ddl: ALTER TABLE \"public\".\"t\" ADD COLUMN e int",
+            "index: CREATE INDEX CONCURRENTLY \"i\" ON \"public\".\"t\" USING btree (e)",
+            "ddl: ALTER TABLE \"public\".\"t\" DROP b",
+        ],
+    );
+    // Under the same name the order is the file's.
+    let same = plan("ALTER TABLE t DROP COLUMN b, ADD COLUMN b int; CREATE INDEX i ON t (b);");
+    assert_eq!(
+        line(&same.steps[0]),
+        "ddl: ALTER TABLE t DROP COLUMN b, ADD COLUMN b int"
+    );
+    assert!(matches!(same.steps[0].undo, Undo::Impossible(_)));
+}
+
+#[test]
+fn an_enum_value_is_committed_before_its_use() {
+    gives(
+        "ALTER TYPE mood ADD VALUE 'ok'; ALTER TABLE t ADD COLUMN m mood DEFAULT 'ok';",
+        &[
+            "ddl: ALTER TYPE mood ADD VALUE 'ok'",
+            "ddl: ALTER TABLE t ADD COLUMN m mood DEFAULT 'ok'",
+        ],
+    );
+    gives(
+        "ALTER TYPE mood ADD VALUE 'ok'; ALTER TABLE t ADD COLUMN m mood;",
+        &["ddl: ALTER TYPE mood ADD VALUE 'ok' | ALTER TABLE t ADD COLUMN m mood"],
+    );
+}
+
+#[test]
+fn concurrently_among_other_statements_is_taken_out() {
+    gives(
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (c); DROP INDEX CONCURRENTLY IF EXISTS t_a_idx; ALTER TABLE t ADD COLUMN z int;",
+        &[
+            "index: CREATE INDEX CONCURRENTLY \"i\" ON \"public\".\"t\" USING btree (c)",
+            "ddl: ALTER TABLE t ADD COLUMN z int",
+            "index: DROP INDEX CONCURRENTLY IF EXISTS \"public\".\"t_a_idx\"",
+        ],
+    );
+}
+
+#[test]
+fn what_has_no_safe_form_is_refused_by_name() {
+    refuses(
+        "ALTER TABLE t ALTER COLUMN a TYPE bigint;",
+        "type-change-rewrites-table",
+    );
+    refuses(
+        "ALTER TABLE t ADD COLUMN z float8 DEFAULT random();",
+        "add-column-rewrites-table",
+    );
+    refuses("ALTER TABLE t ADD COLUMN z serial;", "add-column-rewrites-table");
+    refuses(
+        "ALTER TABLE t ADD EXCLUDE USING gist (a WITH =);",
+        "exclude-builds-index",
+    );
+    refuses("UPDATE t SET a = 1;", "changes-many-rows");
+    refuses("CLUSTER t USING t_a_idx;", "rewrites-table");
+    refuses("CREATE TABEL x ();", "syntax-error");
+    let allowed = PlanSettings {
+        small_rows: 0,
+        allow_blocking: true,
+        ..PlanSettings::default()
+    };
+    let plan = plan_on(15, "ALTER TABLE t ALTER COLUMN a TYPE bigint;", &allowed);
+    assert_eq!(line(&plan.steps[0]), "opaque: ALTER TABLE t ALTER COLUMN a TYPE bigint");
+}
+
+#[test]
+fn a_copy_and_its_drop_are_never_parted() {
+    let text = "ALTER TABLE t ADD COLUMN b2 text; UPDATE t SET b2 = b; ALTER TABLE t DROP COLUMN b;";
+    let rules: Vec<String> = plan(text).refusals.into_iter().map(|notice| notice.rule).collect();
+    assert_eq!(rules, ["copy-then-drop-loses-writes", "copy-then-drop-loses-writes"]);
+    let allowed = PlanSettings {
+        small_rows: 0,
+        allow_blocking: true,
+        ..PlanSettings::default()
+    };
+    let plan = plan_on(15, text, &allowed);
+    let last = plan.steps.last().unwrap();
+    assert_eq!(last.statements, [1, 2, 3]);
+    assert_eq!(last.locks[0].mode, crate::lock::LockMode::AccessExclusive);
+}
+
+#[test]
+fn what_breaks_running_code_is_told_or_refused() {
+    let text = "ALTER TABLE t RENAME COLUMN a TO aa;";
+    assert_eq!(plan(text).warnings[0].rule, "rename-column-breaks-code");
+    let refuse = PlanSettings {
+        breaking: Breaking::Refuse,
+        ..PlanSettings::default()
+    };
+    assert_eq!(plan_on(15, text, &refuse).refusals[0].rule, "rename-column-breaks-code");
+}
+
+#[test]
+fn settings_go_with_each_transaction_and_timeouts_are_ours() {
+    let plan = plan("SET lock_timeout = '5s'; SET search_path = s; CREATE TABLE x (id int);");
+    assert_eq!(plan.warnings[0].rule, "session-timeout-is-left-out");
+    assert_eq!(
+        line(&plan.steps[0]),
+        "ddl: SELECT pg_catalog.set_config('search_path', '\"s\"', true);\nCREATE TABLE x (id int)"
+    );
+}
+
+#[test]
+fn as_written_is_the_file_itself() {
+    let settings = PlanSettings {
+        as_written: true,
+        ..PlanSettings::default()
+    };
+    let text = "CREATE INDEX i ON t (a);\n-- end\n";
+    assert_eq!(plan_on(15, text, &settings).steps[0].sql, [SqlText::verbatim(text)]);
+    assert!(!plan_on(15, "CREATE INDEX CONCURRENTLY i ON t (a);", &settings).steps[0].transaction);
+}
