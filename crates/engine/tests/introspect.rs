@@ -354,15 +354,29 @@ async fn small_is_proved_without_statistics() {
 async fn a_locked_table_is_of_unknown_size_and_nobody_waits() {
     each_major(|database| async move {
         database
-            .run("CREATE TABLE held AS SELECT generate_series(1, 5000) AS a; CREATE TABLE free (a int)")
+            .run(
+                "CREATE TABLE held (a int DEFAULT 1 + 1 CHECK (a > 0), b int GENERATED ALWAYS AS (a * 2) STORED);
+                 INSERT INTO held SELECT generate_series(1, 5000);
+                 CREATE INDEX held_expr ON held (abs(a)) WHERE a > 3;
+                 CREATE TABLE parted (a int) PARTITION BY RANGE (abs(a));
+                 CREATE VIEW seen AS SELECT a FROM held;
+                 CREATE TABLE free (a int)",
+            )
             .await;
         let holder = database.connect().await;
         holder
-            .batch_execute("BEGIN; LOCK TABLE held IN ACCESS EXCLUSIVE MODE")
+            .batch_execute("BEGIN; LOCK TABLE held, parted IN ACCESS EXCLUSIVE MODE")
             .await
             .unwrap();
         let catalog = read(&database).await;
-        assert_eq!(relation(&catalog, "public", "held").size, None);
+        let held = relation(&catalog, "public", "held");
+        assert_eq!(held.size, None);
+        let locked_away = ["held", "parted"].map(|name| Name::new("public", name));
+        assert_eq!(catalog.locked_away, BTreeSet::from(locked_away));
+        // What is there is known, only its text is not.
+        assert!(held.column("a").unwrap().default.is_some());
+        assert_eq!(held.constraint("held_a_check").unwrap().columns, ["a"]);
+        assert_eq!(index(held, "held_expr").keys, [""]);
         assert_eq!(
             relation(&catalog, "public", "free").size,
             Some(Size { rows: 0, bytes: 0 })

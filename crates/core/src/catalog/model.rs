@@ -27,6 +27,9 @@ pub struct Catalog {
     pub functions: BTreeMap<Name, Vec<Function>>,
     /// Installed extensions by name.
     pub extensions: BTreeSet<String>,
+    /// Relations that somebody held in ACCESS EXCLUSIVE while the catalog was read: of these, expressions, definitions of
+    /// indexes and checks, and the size are missing. Whoever needs them reads the catalog again when the lock is gone.
+    pub locked_away: BTreeSet<Name>,
 }
 
 /// Something in `pg_class` that is not an index.
@@ -292,6 +295,7 @@ impl Catalog {
             types: BTreeMap::new(),
             functions: BTreeMap::new(),
             extensions: BTreeSet::new(),
+            locked_away: BTreeSet::new(),
         }
     }
 

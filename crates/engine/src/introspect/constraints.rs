@@ -9,6 +9,7 @@ use tokio_postgres::{Client, Error, Row};
 pub(super) async fn read(
     client: &Client,
     version: ServerVersion,
+    locked: &[u32],
     names: &Names,
     relations: &mut ByOid<Relation>,
 ) -> Result<(), Error> {
@@ -17,14 +18,16 @@ pub(super) async fn read(
         .query(
             if version.major() < 18 {
                 "SELECT conrelid, conname::text, contype, convalidated, true, conislocal, coalesce(conkey, '{}'), confrelid,
-                        coalesce(confkey, '{}'), pg_catalog.pg_get_expr(conbin, conrelid), pg_catalog.pg_get_constraintdef(oid)
+                        coalesce(confkey, '{}'), CASE WHEN conrelid <> ALL ($1) THEN pg_catalog.pg_get_expr(conbin, conrelid) END,
+                        CASE WHEN conrelid <> ALL ($1) OR contype <> 'c' THEN pg_catalog.pg_get_constraintdef(oid) ELSE '' END
                  FROM pg_catalog.pg_constraint WHERE conrelid <> 0 ORDER BY conrelid, conname"
             } else {
                 "SELECT conrelid, conname::text, contype, convalidated, conenforced, conislocal, coalesce(conkey, '{}'), confrelid,
-                        coalesce(confkey, '{}'), pg_catalog.pg_get_expr(conbin, conrelid), pg_catalog.pg_get_constraintdef(oid)
+                        coalesce(confkey, '{}'), CASE WHEN conrelid <> ALL ($1) THEN pg_catalog.pg_get_expr(conbin, conrelid) END,
+                        CASE WHEN conrelid <> ALL ($1) OR contype <> 'c' THEN pg_catalog.pg_get_constraintdef(oid) ELSE '' END
                  FROM pg_catalog.pg_constraint WHERE conrelid <> 0 ORDER BY conrelid, conname"
             },
-            &[],
+            &[&locked],
         )
         .await?;
     for row in &rows {

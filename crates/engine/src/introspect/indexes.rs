@@ -6,13 +6,19 @@ use nonstop_core::catalog::{Index, Relation};
 use nonstop_core::quote::Name;
 use tokio_postgres::{Client, Error, Row};
 
-pub(super) async fn read(client: &Client, names: &Names, relations: &mut ByOid<Relation>) -> Result<(), Error> {
+pub(super) async fn read(
+    client: &Client,
+    locked: &[u32],
+    names: &Names,
+    relations: &mut ByOid<Relation>,
+) -> Result<(), Error> {
     let rows = client
         .query(
             r"SELECT i.indrelid, i.indexrelid, n.nspname::text, c.relname::text, am.amname::text, i.indkey::int2[], i.indnkeyatts,
                      i.indisunique, i.indisvalid, con.conname::text, inh.inhparent,
-                     pg_catalog.pg_get_expr(i.indexprs, i.indrelid), pg_catalog.pg_get_expr(i.indpred, i.indrelid),
-                     pg_catalog.pg_get_indexdef(i.indexrelid)
+                     CASE WHEN i.indrelid <> ALL ($1) THEN pg_catalog.pg_get_expr(i.indexprs, i.indrelid) END,
+                     CASE WHEN i.indrelid <> ALL ($1) THEN pg_catalog.pg_get_expr(i.indpred, i.indrelid) END,
+                     CASE WHEN i.indrelid <> ALL ($1) THEN pg_catalog.pg_get_indexdef(i.indexrelid) END
               FROM pg_catalog.pg_index i
               JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
               JOIN pg_catalog.pg_am am ON am.oid = c.relam
@@ -23,7 +29,7 @@ pub(super) async fn read(client: &Client, names: &Names, relations: &mut ByOid<R
               WHERE n.nspname NOT LIKE 'pg\_%' AND n.nspname NOT IN ('information_schema', 'nonstop')
                 AND c.relpersistence <> 't'
               ORDER BY c.relname",
-            &[],
+            &[&locked],
         )
         .await?;
     let indexes: BTreeMap<u32, Name> = rows

@@ -15,11 +15,14 @@ use nonstop_core::catalog::Catalog;
 use nonstop_core::quote::Name;
 use nonstop_core::version::ServerVersion;
 use std::collections::{BTreeMap, BTreeSet};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
-/// The deparsing functions wait for whoever holds a table in ACCESS EXCLUSIVE; this bounds that wait.
+/// Whoever comes between the look for locks and the reading is waited for no longer than this.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
-    SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'";
+    SET LOCAL lock_timeout = '200ms'; SET LOCAL statement_timeout = '60s'";
+/// How often the reading is begun again because of a newcomer.
+const TRIES: usize = 10;
 
 /// Reads the whole schema of the client's database.
 ///
@@ -27,16 +30,22 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
 /// of at most `small_rows` rows (and [`SMALL_BYTES`](nonstop_core::planner::SMALL_BYTES)) get a size that proves it,
 /// counted if need be; with 0 nothing is counted.
 ///
-/// The client must not be inside a transaction. Fails with 55P03 if somebody keeps a table locked in ACCESS EXCLUSIVE
-/// for longer than five seconds; nobody waits for us meanwhile.
+/// The client must not be inside a transaction. Nothing here waits for somebody who holds a relation in ACCESS
+/// EXCLUSIVE: the server's deparsing functions would, so such relations are only named, in [`Catalog::locked_away`]. Fails
+/// with 55P03 if new ones come with each of ten tries.
 pub async fn introspect(client: &Client, search_path: &[String], small_rows: u64) -> Result<Catalog, Error> {
-    client.batch_execute(BEGIN).await?;
-    let read = read(client, search_path).await;
-    let ended = client
-        .batch_execute(if read.is_ok() { "COMMIT" } else { "ROLLBACK" })
-        .await;
-    let (mut catalog, names) = read?;
-    ended?;
+    let mut tries = 1;
+    let (mut catalog, names) = loop {
+        client.batch_execute(BEGIN).await?;
+        let read = read(client, search_path).await;
+        client
+            .batch_execute(if read.is_ok() { "COMMIT" } else { "ROLLBACK" })
+            .await?;
+        match read {
+            Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) && tries < TRIES => tries += 1,
+            read => break read?,
+        }
+    };
     sizes::fill(client, &names, &mut catalog, small_rows).await?;
     Ok(catalog)
 }
@@ -44,13 +53,19 @@ pub async fn introspect(client: &Client, search_path: &[String], small_rows: u64
 async fn read(client: &Client, search_path: &[String]) -> Result<(Catalog, Names), Error> {
     let row = client
         .query_one(
-            "SELECT pg_catalog.current_setting('server_version_num')::int4, pg_catalog.current_setting('TimeZone')",
+            "SELECT pg_catalog.current_setting('server_version_num')::int4, pg_catalog.current_setting('TimeZone'),
+                    ARRAY(SELECT DISTINCT l.relation FROM pg_catalog.pg_locks l
+                          WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+                            AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+                            AND l.database = (SELECT oid FROM pg_catalog.pg_database
+                                              WHERE datname = pg_catalog.current_database()))",
             &[],
         )
         .await?;
     let version = ServerVersion(row.get::<_, i32>(0).unsigned_abs());
+    let locked: Vec<u32> = row.get(2);
     let types = objects::read_types(client).await?;
-    let (names, mut relations) = relations::read(client, version, &types).await?;
+    let (names, mut relations) = relations::read(client, version, &types, &locked).await?;
     dependents::read(client, &names, &mut relations).await?;
     let catalog = Catalog {
         version,
@@ -58,9 +73,14 @@ async fn read(client: &Client, search_path: &[String]) -> Result<(Catalog, Names
         time_zone: row.get(1),
         schemas: objects::read_schemas(client).await?,
         relations: names.by_name(relations),
-        functions: objects::read_functions(client, version).await?,
+        functions: objects::read_functions(client, version, &locked).await?,
         extensions: objects::read_extensions(client).await?,
         types: types.definitions,
+        locked_away: locked
+            .iter()
+            .filter_map(|oid| names.relations.get(oid))
+            .cloned()
+            .collect(),
     };
     Ok((catalog, names))
 }

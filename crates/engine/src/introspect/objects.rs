@@ -87,31 +87,39 @@ pub(super) async fn read_types(client: &Client) -> Result<Types, Error> {
 pub(super) async fn read_functions(
     client: &Client,
     version: ServerVersion,
+    locked: &[u32],
 ) -> Result<BTreeMap<Name, Vec<Function>>, Error> {
-    // Version 14 keeps the body of a standard SQL function as a tree, and `prosrc` empty.
-    let rows = client
-        .query(
-            if version.major() < 14 {
+    // Version 14 keeps the body of a standard SQL function as a tree, and `prosrc` empty. To print it, the server locks
+    // the relations in it.
+    let is_locked = !locked.is_empty();
+    let rows = if version.major() < 14 {
+        client
+            .query(
                 r"SELECT n.nspname::text, p.proname::text, pg_catalog.pg_get_function_identity_arguments(p.oid),
                          p.provolatile, l.lanname::text, p.prosrc
                   FROM pg_catalog.pg_proc p
                   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
                   JOIN pg_catalog.pg_language l ON l.oid = p.prolang
                   WHERE n.nspname NOT LIKE 'pg\_%' AND n.nspname NOT IN ('information_schema', 'nonstop')
-                  ORDER BY 1, 2, 3"
-            } else {
+                  ORDER BY 1, 2, 3",
+                &[],
+            )
+            .await?
+    } else {
+        client
+            .query(
                 r"SELECT n.nspname::text, p.proname::text, pg_catalog.pg_get_function_identity_arguments(p.oid),
                          p.provolatile, l.lanname::text,
-                         CASE WHEN p.prosqlbody IS NULL THEN p.prosrc ELSE pg_catalog.pg_get_function_sqlbody(p.oid) END
+                         CASE WHEN p.prosqlbody IS NULL OR $1 THEN p.prosrc ELSE pg_catalog.pg_get_function_sqlbody(p.oid) END
                   FROM pg_catalog.pg_proc p
                   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
                   JOIN pg_catalog.pg_language l ON l.oid = p.prolang
                   WHERE n.nspname NOT LIKE 'pg\_%' AND n.nspname NOT IN ('information_schema', 'nonstop')
-                  ORDER BY 1, 2, 3"
-            },
-            &[],
-        )
-        .await?;
+                  ORDER BY 1, 2, 3",
+                &[&is_locked],
+            )
+            .await?
+    };
     let mut functions: BTreeMap<Name, Vec<Function>> = BTreeMap::new();
     for row in &rows {
         let language: String = row.get(4);

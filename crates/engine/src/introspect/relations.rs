@@ -13,15 +13,16 @@ pub(super) async fn read(
     client: &Client,
     version: ServerVersion,
     types: &Types,
+    locked: &[u32],
 ) -> Result<(Names, ByOid<Relation>), Error> {
     let mut names = Names::default();
     let mut relations = read_relations(client, &mut names).await?;
-    read_columns(client, types, &mut names, &mut relations).await?;
-    read_partition_keys(client, &names, &mut relations).await?;
+    read_columns(client, types, locked, &mut names, &mut relations).await?;
+    read_partition_keys(client, locked, &names, &mut relations).await?;
     read_parents(client, &names, &mut relations).await?;
     read_owners(client, &names, &mut relations).await?;
-    constraints::read(client, version, &names, &mut relations).await?;
-    indexes::read(client, &names, &mut relations).await?;
+    constraints::read(client, version, locked, &names, &mut relations).await?;
+    indexes::read(client, locked, &names, &mut relations).await?;
     Ok((names, relations))
 }
 
@@ -29,7 +30,7 @@ async fn read_relations(client: &Client, names: &mut Names) -> Result<ByOid<Rela
     let rows = client
         .query(
             r"SELECT c.oid, n.nspname::text, c.relname::text, c.relkind, c.relpersistence,
-                     CASE WHEN c.relispartition THEN pg_catalog.pg_get_expr(c.relpartbound, c.oid) END
+                     CASE WHEN c.relispartition THEN pg_catalog.pg_get_expr(c.relpartbound, 0) END
               FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
               WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'
                 AND n.nspname NOT LIKE 'pg\_%' AND n.nspname NOT IN ('information_schema', 'nonstop')",
@@ -65,13 +66,15 @@ async fn read_relations(client: &Client, names: &mut Names) -> Result<ByOid<Rela
 async fn read_columns(
     client: &Client,
     types: &Types,
+    locked: &[u32],
     names: &mut Names,
     relations: &mut ByOid<Relation>,
 ) -> Result<(), Error> {
     let rows = client
         .query(
             r"SELECT a.attrelid, a.attnum, a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid,
-                     a.attnotnull, a.attidentity, a.attgenerated, pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+                     a.attnotnull, a.attidentity, a.attgenerated, d.oid IS NOT NULL,
+                     CASE WHEN c.oid <> ALL ($1) THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END
               FROM pg_catalog.pg_attribute a
               JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -80,7 +83,7 @@ async fn read_columns(
                 AND n.nspname NOT LIKE 'pg\_%' AND n.nspname NOT IN ('information_schema', 'nonstop')
                 AND a.attnum > 0 AND NOT a.attisdropped
               ORDER BY a.attrelid, a.attnum",
-            &[],
+            &[&locked],
         )
         .await?;
     for row in &rows {
@@ -102,9 +105,14 @@ async fn read_columns(
             type_name: row.get(3),
             user_type: types.names.get(&row.get(4)).cloned(),
             not_null: row.get(5),
-            default: row
-                .get::<_, Option<String>>(8)
-                .map(|sql| default(sql, generated, names, table)),
+            default: row.get::<_, bool>(8).then(|| {
+                default(
+                    row.get::<_, Option<String>>(9).unwrap_or_default(),
+                    generated,
+                    names,
+                    table,
+                )
+            }),
             generated,
         });
     }
@@ -119,12 +127,18 @@ fn default(sql: String, generated: Generated, names: &Names, table: u32) -> Expr
     }
 }
 
-async fn read_partition_keys(client: &Client, names: &Names, relations: &mut ByOid<Relation>) -> Result<(), Error> {
+async fn read_partition_keys(
+    client: &Client,
+    locked: &[u32],
+    names: &Names,
+    relations: &mut ByOid<Relation>,
+) -> Result<(), Error> {
     let rows = client
         .query(
-            "SELECT partrelid, pg_catalog.pg_get_partkeydef(partrelid), partattrs::int2[]
+            "SELECT partrelid, CASE WHEN partrelid <> ALL ($1) THEN pg_catalog.pg_get_partkeydef(partrelid) ELSE '' END,
+                    partattrs::int2[]
              FROM pg_catalog.pg_partitioned_table",
-            &[],
+            &[&locked],
         )
         .await?;
     for row in &rows {
