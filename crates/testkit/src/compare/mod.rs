@@ -37,13 +37,14 @@ macro_rules! of_users {
     };
 }
 
+mod contents;
 mod programs;
 mod relations;
 mod services;
 
+pub use contents::{contents, row_counts};
+
 use anyhow::{Context as _, Result};
-use nonstop_core::quote::Name;
-use nonstop_core::sql;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -186,30 +187,6 @@ async fn read(client: &Client, except: &Except, major: u32) -> Result<BTreeMap<S
         }
     }
     Ok(objects)
-}
-
-/// How many rows each table of users has; schema `nonstop` and history tables are left out.
-pub async fn row_counts(client: &Client) -> Result<BTreeMap<String, i64>> {
-    let tables = client
-        .query(
-            concat!(
-                "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                 WHERE c.relkind = 'r' AND ",
-                of_users!()
-            ),
-            &[],
-        )
-        .await?;
-    let except = Except::history();
-    let mut counts = BTreeMap::new();
-    for row in tables {
-        let table = Name::new(row.get::<_, String>(0), row.get::<_, String>(1));
-        if !except.schemas.contains(&table.schema) && !except.relations.contains(&table.name) {
-            let text = sql!("SELECT count(*) FROM ONLY {}", table);
-            counts.insert(table.to_string(), client.query_one(text.as_str(), &[]).await?.get(0));
-        }
-    }
-    Ok(counts)
 }
 
 /// Where two databases differ, in the order of names; empty when they are equal.

@@ -1,0 +1,11 @@
+//! Whole histories: real projects, the real Prisma CLI, migrations that fail, and a stuck queue.
+#![expect(clippy::unwrap_used, reason = "a test file")]
+#![expect(clippy::print_stderr, reason = "what a test leaves out must be seen")]
+
+mod support;
+mod oracle;
+mod corpus;
+mod failing;
+mod prisma;
+mod same_end;
+mod stuck_queue;

@@ -1,0 +1,350 @@
+//! nonstop and the real Prisma CLI on one history: each accepts what the other wrote.
+
+use crate::oracle::Oracle;
+use crate::support::{HistoryRow, Project, history, nonstop, with_schema};
+use std::time::Duration;
+use testkit::TestDatabase;
+use testkit::compare::{assert_same, snapshot};
+use tokio::process::Child;
+
+const UP_TO_DATE: &str = "Database schema is up to date!";
+
+/// A database and the CLI, or nothing to test with.
+async fn ready() -> Option<(&'static Oracle, TestDatabase)> {
+    let Some(major) = testkit::majors().last().copied() else {
+        eprintln!("SKIPPED: no PostgreSQL server programs on this machine");
+        return None;
+    };
+    Some((Oracle::ready().await?, testkit::database(major).await))
+}
+
+fn shop() -> Project {
+    Project::new(&[
+        (
+            "20240101000000_init",
+            "CREATE TABLE \"Tip\" (id SERIAL PRIMARY KEY, \"createdAt\" TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP);",
+        ),
+        (
+            "20240102000000_index",
+            "CREATE INDEX \"tip_created_at_idx\" ON \"Tip\" (\"createdAt\");",
+        ),
+        (
+            "20240103000000_user",
+            "CREATE TABLE \"User\" (id INT PRIMARY KEY);\nALTER TABLE \"Tip\" ADD COLUMN \"userId\" INT;\n\
+             ALTER TABLE \"Tip\" ADD CONSTRAINT \"Tip_userId_fkey\" FOREIGN KEY (\"userId\") REFERENCES \"User\" (id);",
+        ),
+    ])
+}
+
+async fn rows(database: &TestDatabase) -> Vec<HistoryRow> {
+    history(&database.connect().await, "public").await
+}
+
+/// Waits until a process has taken Prisma's lock in this database.
+async fn until_locked(database: &TestDatabase, process: &mut Child) {
+    let client = database.connect().await;
+    let held = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND objid = 72707369 AND granted
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    while !client.query_one(held, &[]).await.unwrap().get::<_, bool>(0) {
+        assert!(
+            process.try_wait().unwrap().is_none(),
+            "it ended before it took the lock"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nonstop_deploys_is_up_to_date_for_prisma() {
+    let Some((oracle, database)) = ready().await else {
+        return;
+    };
+    let (project, url) = (shop(), database.url());
+    oracle.migrate("status", &url, &project.dir()).await.ends_with(1);
+    nonstop(&url, &project.dir(), &["deploy"]).await.ends_with(0);
+    oracle
+        .migrate("status", &url, &project.dir())
+        .await
+        .ends_with(0)
+        .says(UP_TO_DATE);
+    oracle
+        .migrate("deploy", &url, &project.dir())
+        .await
+        .ends_with(0)
+        .says("No pending migrations to apply.");
+    let rows = rows(&database).await;
+    assert_eq!(rows.len(), 3);
+    for (row, migration) in rows.iter().zip(project.read().migrations) {
+        assert_eq!((&row.name, &row.checksum), (&migration.name, &migration.checksum));
+        assert_eq!(
+            (row.finished, row.rolled_back, row.steps, &row.logs),
+            (true, false, 1, &None)
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_history_goes_on_from_prisma_to_nonstop_and_back() {
+    let Some((oracle, database)) = ready().await else {
+        return;
+    };
+    let (project, url) = (shop(), database.url());
+    oracle.migrate("deploy", &url, &project.dir()).await.ends_with(0);
+    nonstop(&url, &project.dir(), &["status"]).await.ends_with(0);
+    nonstop(&url, &project.dir(), &["deploy"]).await.ends_with(0);
+    assert_eq!(rows(&database).await.len(), 3);
+
+    project.add(
+        "20240104000000_more",
+        "CREATE INDEX \"Tip_userId_idx\" ON \"Tip\" (\"userId\");",
+    );
+    nonstop(&url, &project.dir(), &["status"]).await.ends_with(1);
+    nonstop(&url, &project.dir(), &["deploy"]).await.ends_with(0);
+    oracle
+        .migrate("status", &url, &project.dir())
+        .await
+        .ends_with(0)
+        .says(UP_TO_DATE);
+
+    project.add("20240105000000_last", "ALTER TABLE \"Tip\" ADD COLUMN note TEXT;");
+    oracle.migrate("deploy", &url, &project.dir()).await.ends_with(0);
+    nonstop(&url, &project.dir(), &["status"]).await.ends_with(0);
+    assert_eq!(rows(&database).await.len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prisma_waits_for_nobody_but_takes_the_same_lock() {
+    let Some((oracle, database)) = ready().await else {
+        return;
+    };
+    let (project, url) = (shop(), database.url());
+    // A deploy of this CLI keeps its lock until its process ends, ten seconds after the work.
+    let mut running = oracle.command("deploy", &url, &project.dir()).spawn().unwrap();
+    until_locked(&database, &mut running).await;
+    nonstop(&url, &project.dir(), &["deploy", "--wait", "0s"])
+        .await
+        .ends_with(3)
+        .says("holds the history lock");
+    assert!(running.wait().await.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prisma_is_held_out_while_the_lock_is_ours() {
+    let Some((oracle, database)) = ready().await else {
+        return;
+    };
+    let (project, url) = (shop(), database.url());
+    nonstop(&url, &project.dir(), &["deploy"]).await.ends_with(0);
+    project.add("20240104000000_blocked", "ALTER TABLE \"Tip\" ADD COLUMN note TEXT;");
+    let holder = database.connect().await;
+    holder.batch_execute("BEGIN; LOCK TABLE \"Tip\"").await.unwrap();
+    let mut ours = crate::support::command(&url, &project.dir(), &["deploy"])
+        .spawn()
+        .unwrap();
+    until_locked(&database, &mut ours).await;
+    oracle
+        .migrate("deploy", &url, &project.dir())
+        .await
+        .ends_with(1)
+        .says("P1002");
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    assert!(ours.wait().await.unwrap().success());
+    oracle
+        .migrate("status", &url, &project.dir())
+        .await
+        .ends_with(0)
+        .says(UP_TO_DATE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_failed_here_stops_prisma_and_one_resumed_does_not() {
+    let Some((oracle, database)) = ready().await else {
+        return;
+    };
+    let url = database.url();
+    let project = Project::new(&[
+        (
+            "20240101000000_init",
+            "CREATE TABLE t (id INT); INSERT INTO t VALUES (0);",
+        ),
+        (
+            "20240102000000_bad",
+            "CREATE INDEX t_id ON t (id); UPDATE t SET id = 1 / id;",
+        ),
+    ]);
+    // The index stays, so the migration is neither done nor undone.
+    let keep = [
+        "deploy",
+        "--on-failure",
+        "keep",
+        "--small-rows",
+        "0",
+        "--allow",
+        "blocking",
+    ];
+    nonstop(&url, &project.dir(), &keep).await.ends_with(4).says("22012");
+    let failed = rows(&database).await;
+    assert_eq!((failed[1].finished, failed[1].rolled_back), (false, false));
+    oracle
+        .migrate("deploy", &url, &project.dir())
+        .await
+        .ends_with(1)
+        .says("P3009");
+
+    database.run("UPDATE t SET id = 1").await;
+    nonstop(&url, &project.dir(), &keep).await.ends_with(0);
+    oracle
+        .migrate("status", &url, &project.dir())
+        .await
+        .ends_with(0)
+        .says(UP_TO_DATE);
+    let rows = rows(&database).await;
+    assert!(rows.iter().all(|row| row.finished || row.rolled_back), "{rows:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_unwound_is_pending_for_prisma() {
+    let Some((oracle, database)) = ready().await else {
+        return;
+    };
+    let url = database.url();
+    let project = Project::new(&[
+        (
+            "20240101000000_init",
+            "CREATE TABLE t (id INT); INSERT INTO t VALUES (0);",
+        ),
+        (
+            "20240102000000_bad",
+            "ALTER TABLE t ADD CONSTRAINT positive CHECK (id > 0);",
+        ),
+    ]);
+    nonstop(&url, &project.dir(), &["deploy"]).await.ends_with(3);
+    let failed = rows(&database).await;
+    assert_eq!((failed[1].finished, failed[1].rolled_back), (false, true));
+    database.run("UPDATE t SET id = 1").await;
+    oracle.migrate("deploy", &url, &project.dir()).await.ends_with(0);
+    nonstop(&url, &project.dir(), &["status"]).await.ends_with(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_of_prisma_that_was_killed_is_resolved_here() {
+    let Some((oracle, database)) = ready().await else {
+        return;
+    };
+    let (project, url) = (shop(), database.url());
+    nonstop(&url, &project.dir(), &["deploy", "--until", "20240102000000_index"])
+        .await
+        .ends_with(0);
+    // What a killed deploy leaves: a start row without end and without logs.
+    database
+        .run(
+            "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at)
+             VALUES (gen_random_uuid(), repeat('0', 64), '20240103000000_user', now())",
+        )
+        .await;
+    oracle
+        .migrate("deploy", &url, &project.dir())
+        .await
+        .ends_with(1)
+        .says("P3009");
+    nonstop(&url, &project.dir(), &["status"])
+        .await
+        .ends_with(1)
+        .says("20240103000000_user");
+    nonstop(&url, &project.dir(), &["deploy"])
+        .await
+        .ends_with(5)
+        .says("20240103000000_user");
+    nonstop(
+        &url,
+        &project.dir(),
+        &["resolve", "--rolled-back", "20240103000000_user"],
+    )
+    .await
+    .ends_with(0);
+    nonstop(&url, &project.dir(), &["deploy"]).await.ends_with(0);
+    oracle
+        .migrate("status", &url, &project.dir())
+        .await
+        .ends_with(0)
+        .says(UP_TO_DATE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resolved_by_hand_here_is_done_for_prisma() {
+    let Some((oracle, database)) = ready().await else {
+        return;
+    };
+    let (project, url) = (shop(), database.url());
+    database.run("CREATE TABLE \"Tip\" (id INT)").await;
+    oracle
+        .migrate("deploy", &url, &project.dir())
+        .await
+        .ends_with(1)
+        .says("P3005");
+    nonstop(&url, &project.dir(), &["deploy"])
+        .await
+        .ends_with(5)
+        .says("baseline");
+    nonstop(&url, &project.dir(), &["baseline", "20240102000000_index"])
+        .await
+        .ends_with(0);
+    nonstop(&url, &project.dir(), &["resolve", "--applied", "20240103000000_user"])
+        .await
+        .ends_with(0);
+    oracle
+        .migrate("status", &url, &project.dir())
+        .await
+        .ends_with(0)
+        .says(UP_TO_DATE);
+    assert!(
+        rows(&database)
+            .await
+            .iter()
+            .all(|row| row.logs.as_deref() == Some("") && row.steps == 0)
+    );
+}
+
+/// The order of odd names, the checksum of CRLF, and another schema: the same rows from both.
+#[tokio::test(flavor = "multi_thread")]
+async fn both_write_the_same_rows_in_the_same_order() {
+    let Some((oracle, theirs)) = ready().await else { return };
+    let ours = testkit::database(theirs.major).await;
+    let names = [
+        "init",
+        "9_x",
+        "20240101B",
+        "20240101a",
+        "202401010_a",
+        "20240101-b",
+        "20240101_a",
+        "10_x",
+    ];
+    let project = Project::new(&[]);
+    for (at, name) in names.iter().enumerate() {
+        project.add(
+            name,
+            &format!("CREATE TABLE t{at} (id INT);\r\nCREATE TABLE u{at} (id INT);\r\n"),
+        );
+    }
+    project.add("zz_empty", "");
+    project.add("zz_only_comment", "-- nothing\n");
+    for database in [&theirs, &ours] {
+        database.run("CREATE SCHEMA other").await;
+    }
+    let url = |database: &TestDatabase| with_schema(&database.url(), "other");
+    oracle
+        .migrate("deploy", &url(&theirs), &project.dir())
+        .await
+        .ends_with(0);
+    nonstop(&url(&ours), &project.dir(), &["deploy"]).await.ends_with(0);
+    let (theirs, ours) = (theirs.connect().await, ours.connect().await);
+    let rows = history(&ours, "other").await;
+    assert_eq!(rows, history(&theirs, "other").await);
+    assert_eq!(rows.len(), names.len() + 2);
+    assert_same(
+        &snapshot(&theirs).await.unwrap(),
+        &snapshot(&ours).await.unwrap(),
+        "schema other",
+    );
+}

@@ -1,0 +1,61 @@
+//! What tables hold: rows counted, and rows added up to one checksum.
+
+use super::Except;
+use anyhow::Result;
+use nonstop_core::quote::{Ident, List, Name};
+use nonstop_core::sql;
+use std::collections::BTreeMap;
+use tokio_postgres::Client;
+
+/// How many rows each table of users has; schema `nonstop` and history tables are left out.
+pub async fn row_counts(client: &Client) -> Result<BTreeMap<String, i64>> {
+    let mut counts = BTreeMap::new();
+    for (table, _) in tables(client).await? {
+        let text = sql!("SELECT count(*) FROM ONLY {}", table);
+        counts.insert(table.to_string(), client.query_one(text.as_str(), &[]).await?.get(0));
+    }
+    Ok(counts)
+}
+
+/// The same with a checksum of each table's rows. Where a column stands, and in which order rows came, does not matter;
+/// values that differ from run to run do not count: uuids and times.
+pub async fn contents(client: &Client) -> Result<BTreeMap<String, (i64, Option<String>)>> {
+    let mut contents = BTreeMap::new();
+    for (table, columns) in tables(client).await? {
+        let columns: Vec<Ident> = columns.iter().map(|column| Ident(column)).collect();
+        let text = sql!(
+            "SELECT count(*), md5(string_agg(ROW({})::text, '|' ORDER BY ROW({})::text)) FROM ONLY {}",
+            List(&columns),
+            List(&columns),
+            table
+        );
+        let row = client.query_one(text.as_str(), &[]).await?;
+        contents.insert(table.to_string(), (row.get(0), row.get(1)));
+    }
+    Ok(contents)
+}
+
+/// Tables with their columns in the order of names.
+async fn tables(client: &Client) -> Result<Vec<(Name, Vec<String>)>> {
+    let rows = client
+        .query(
+            concat!(
+                "SELECT n.nspname::text, c.relname::text,
+                        ARRAY(SELECT a.attname::text FROM pg_attribute a
+                              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                                AND a.atttypid NOT IN ('uuid'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
+                              ORDER BY a.attname)
+                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                 WHERE c.relkind = 'r' AND ",
+                of_users!()
+            ),
+            &[],
+        )
+        .await?;
+    let except = Except::history();
+    Ok(rows
+        .iter()
+        .map(|row| (Name::new(row.get::<_, String>(0), row.get::<_, String>(1)), row.get(2)))
+        .filter(|(table, _)| !except.schemas.contains(&table.schema) && !except.relations.contains(&table.name))
+        .collect())
+}
