@@ -202,13 +202,17 @@ impl<'h> Hunt<'h> {
                     continue;
                 }
             };
-            let who: Vec<Holder> = holding.iter().map(|holding| holding.holder.clone()).collect();
             let oldest = holding.iter().map(|holding| holding.age).max();
             match self.pace.next(oldest, self.started.elapsed()) {
                 Next::Try(next) => return Ok(next),
-                Next::GiveUp => return Err(self.gave_up(locks, &who)),
+                Next::GiveUp => {
+                    let who: Vec<Holder> = holding.into_iter().map(|holding| holding.holder).collect();
+                    return Err(self.gave_up(locks, &who));
+                }
                 Next::Wait => {
-                    self.tell_wait(worker, locks, who);
+                    // Short transactions come and go; the old ones are what is waited for.
+                    let old = holding.iter().filter(|holding| holding.age > worker.bounds.max_block());
+                    self.tell_wait(worker, locks, old.map(|holding| holding.holder.clone()).collect());
                     if holding.iter().any(|holding| holding.yields) {
                         self.nudge(worker, &holding).await;
                     }

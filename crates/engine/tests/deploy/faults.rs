@@ -68,7 +68,7 @@ async fn a_cut_connection_comes_back() {
 #[tokio::test]
 async fn cut_after_any_number_of_bytes() {
     let major = *testkit::majors().last().unwrap();
-    for _ in 0..8 {
+    for _ in 0..4 {
         let database = testkit::database(major).await;
         prepared(&database).await;
         let proxy = Proxy::start(port_of(&database.url()).unwrap()).await.unwrap();

@@ -56,9 +56,19 @@ async fn after_kill(database: &TestDatabase, case: &str, point: &str) -> (Outcom
     (outcome, value(database, SEEN).await.unwrap())
 }
 
+/// The oldest and the newest major; all of them with `NONSTOP_CHAOS`.
+fn is_killed_on(major: u32) -> bool {
+    let majors = testkit::majors();
+    let end = majors.first() == Some(&major) || majors.last() == Some(&major);
+    end || std::env::var_os("NONSTOP_CHAOS").is_some()
+}
+
 #[tokio::test]
 async fn at_each_point_on_the_way_forward() {
     each_major(|database| async move {
+        if !is_killed_on(database.major) {
+            return;
+        }
         for point in failpoint::ALL
             .iter()
             .filter(|point| !point.contains("undo") && **point != "atomic-sent")
@@ -81,7 +91,7 @@ async fn at_each_point_on_the_way_forward() {
 async fn at_each_step_of_several() {
     let major = *testkit::majors().last().unwrap();
     for point in ["step-started", "step-ran", "step-done"] {
-        for nth in 2..=6 {
+        for nth in [3, 5] {
             let database = testkit::database(major).await;
             prepared(&database).await;
             if died(child(&database, "steps", Some(&format!("{point}:kill:{nth}")))).await {
@@ -101,6 +111,9 @@ async fn at_each_step_of_several() {
 #[tokio::test]
 async fn at_each_point_on_the_way_back() {
     each_major(|database| async move {
+        if !is_killed_on(database.major) {
+            return;
+        }
         for point in failpoint::ALL
             .iter()
             .filter(|point| point.contains("undo") || **point == "before-undone")
@@ -137,7 +150,7 @@ async fn at_random_moments() {
     let rounds: u32 = std::env::var("NONSTOP_CHAOS")
         .ok()
         .and_then(|n| n.parse().ok())
-        .unwrap_or(12);
+        .unwrap_or(6);
     let major = *testkit::majors().last().unwrap();
     for round in 0..rounds {
         let database = testkit::database(major).await;
