@@ -67,7 +67,9 @@ async fn deploys_like_as_written(name: &str, migrations: usize) {
     assert_eq!(folder.migrations.len(), migrations);
     for major in some_majors() {
         let expected = as_written(&folder, major).await;
-        for way in WAYS {
+        // The long way shows no more on a major in the middle.
+        let ways = if oldest_and_newest().contains(&major) { 2 } else { 1 };
+        for way in &WAYS[..ways] {
             let what = format!("{name} on PostgreSQL {major}, {}", way.join(" "));
             let database = testkit::database(major).await;
             let began = Instant::now();
