@@ -1,5 +1,6 @@
 //! What is to be said about a statement. Rules make findings, formats show them; neither knows the other.
 
+use crate::effect::EffectLock;
 use crate::lock::LockMode;
 use crate::source::{SourceFile, Span};
 use crate::step::Work;
@@ -74,7 +75,18 @@ pub struct FindingLock {
     pub existing: bool,
 }
 
-/// A range for people: lines and columns from 1, columns in characters; the end is the last character.
+impl FindingLock {
+    /// A lock of an effect.
+    pub fn of(lock: &EffectLock) -> Self {
+        Self {
+            name: lock.relation.to_string(),
+            lock: lock.mode,
+            existing: lock.existing,
+        }
+    }
+}
+
+/// A range for people: lines and columns from 1, columns in characters; the end is one past the last character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Range {
     /// First line.
@@ -83,20 +95,21 @@ pub struct Range {
     pub column: usize,
     /// Last line.
     pub end_line: usize,
-    /// Last column.
+    /// The column behind the last.
     pub end_column: usize,
 }
 
 impl Range {
-    /// The range of a span.
+    /// The range of a span, with the semicolon behind it.
     pub fn of(file: &SourceFile, span: Span) -> Self {
         let first = file.place(span.start);
-        let after = file.place(span.end);
+        let closed = file.text.as_bytes().get(span.end) == Some(&b';');
+        let after = file.place(span.end + usize::from(closed));
         Self {
             line: first.line,
             column: first.column,
             end_line: after.line,
-            end_column: after.column.saturating_sub(1).max(1),
+            end_column: after.column,
         }
     }
 }
@@ -106,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_ends_on_its_last_character() {
+    fn a_range_ends_behind_its_semicolon() {
         let file = SourceFile::new("a.sql", "\n  DROP\n TABLE ü;");
         let span = Span {
             start: 3,
@@ -115,7 +128,7 @@ mod tests {
         let range = Range::of(&file, span);
         assert_eq!(
             (range.line, range.column, range.end_line, range.end_column),
-            (2, 3, 3, 8)
+            (2, 3, 3, 10)
         );
     }
 }

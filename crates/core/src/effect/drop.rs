@@ -94,7 +94,7 @@ impl Builder<'_> {
         }
         if shared {
             self.loses(
-                "drop-table-breaks-readers",
+                "drop-table-breaks-code",
                 format!("code that still uses {table} fails, and its rows are gone"),
             );
         }
@@ -147,10 +147,7 @@ impl Builder<'_> {
                 .relation(&view)
                 .is_some_and(crate::catalog::Relation::is_shared)
         {
-            self.breaks(
-                "drop-view-breaks-readers",
-                format!("code that still reads {view} fails"),
-            );
+            self.breaks("drop-view-breaks-code", format!("code that still reads {view} fails"));
         }
     }
 

@@ -12,10 +12,12 @@ mod create;
 mod data;
 mod drop;
 mod partition;
+mod transaction;
 mod type_change;
 mod volatility;
 
 pub use column::proves_not_null;
+pub use transaction::Transaction;
 pub use volatility::{function_volatility, is_volatile};
 
 use crate::catalog::{Catalog, RelationKind};

@@ -1,6 +1,8 @@
 use super::*;
+use crate::migration::TransactionModel;
 use crate::sql;
 use crate::version::ServerVersion;
+use std::collections::BTreeSet;
 
 /// The rules that fire in a file, after another file made what exists.
 fn rules(before: &str, text: &str) -> Vec<String> {
@@ -71,7 +73,7 @@ fn what_is_harmless_is_not() {
 #[test]
 fn concurrently_among_others_is_said() {
     let text = "CREATE INDEX CONCURRENTLY i ON t (a); SELECT 1";
-    assert_eq!(rules(TABLES, text), ["needs-to-run-outside-transaction"]);
+    assert_eq!(rules(TABLES, text), ["concurrently-in-transaction"]);
 }
 
 #[test]
@@ -106,4 +108,82 @@ fn what_is_not_known_is_taken_to_exist() {
         ["set-not-null-scans-table"]
     );
     assert_eq!(rules(TABLES, "CREATE INDEX i ON nowhere (a)"), ["statement-fails"]);
+}
+
+/// The findings of one file on [`TABLES`], as its tool runs it.
+fn judged(text: &str, transaction: TransactionModel) -> Judged {
+    let mut known = Knowledge {
+        catalog: Catalog::empty(ServerVersion::of_major(15)),
+        is_complete: true,
+        small_rows: 10_000,
+    };
+    let before = SourceFile::new("before.sql", TABLES);
+    for statement in &sql::parse(&before).unwrap().statements {
+        known.pass(statement);
+    }
+    known.catalog.settle();
+    known.catalog.relations.values_mut().for_each(|rel| rel.size = None);
+    let file = SourceFile::new("m.sql", text);
+    let migration = Migration {
+        name: "m".to_owned(),
+        up: Some(file.clone()),
+        path: "m.sql".to_owned(),
+        down: None,
+        checksum: String::new(),
+        transaction,
+    };
+    let script = sql::parse(&file).unwrap();
+    lint(&migration, &file, &script, &mut known)
+}
+
+#[test]
+fn the_transaction_decides() {
+    let text = "ALTER TABLE t ADD CONSTRAINT k CHECK (b > 0) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT k; \
+                CREATE INDEX CONCURRENTLY i ON t (a)";
+    let rules = |model| -> Vec<String> {
+        let findings = judged(text, model).findings;
+        findings.into_iter().map(|finding| finding.rule).collect()
+    };
+    assert_eq!(
+        rules(TransactionModel::Whole),
+        ["validate-in-same-transaction", "concurrently-in-transaction"]
+    );
+    assert_eq!(rules(TransactionModel::PerStatement), [""; 0]);
+    let errors: Vec<_> = judged(text, TransactionModel::Whole)
+        .effects
+        .into_iter()
+        .map(|one| one.effect.error.map(|error| error.sqlstate))
+        .collect();
+    assert_eq!(errors, [None, None, Some("25001")]);
+}
+
+#[test]
+fn fixable_is_what_deploy_takes_apart() {
+    let cases = [
+        ("CREATE INDEX i ON t (a)", true),
+        ("ALTER TABLE t ALTER a SET NOT NULL", true),
+        ("ALTER TABLE t ADD COLUMN c int UNIQUE", true),
+        ("ALTER TABLE t ALTER b TYPE bigint", false),
+        ("ALTER TABLE t ADD COLUMN c uuid DEFAULT gen_random_uuid()", false),
+        ("ALTER TABLE t ADD EXCLUDE USING btree (a WITH =)", false),
+        ("-- nonstop: as-written\nCREATE INDEX i ON t (a)", false),
+        ("UPDATE t SET b = 1", false),
+    ];
+    for (text, fixable) in cases {
+        let findings = judged(text, TransactionModel::Whole).findings;
+        assert_eq!(findings.first().map(|finding| finding.fixable), Some(fixable), "{text}");
+    }
+}
+
+/// Several reasons to block in one statement are several findings, each once.
+#[test]
+fn each_action_has_its_rule() {
+    let text = "ALTER TABLE t ADD CONSTRAINT k UNIQUE (a), ALTER b SET NOT NULL, ADD CHECK (b > 0)";
+    let findings = judged(text, TransactionModel::Whole).findings;
+    let rules: BTreeSet<&str> = findings.iter().map(|finding| finding.rule.as_str()).collect();
+    assert_eq!(
+        rules,
+        BTreeSet::from(["check-scans-table", "set-not-null-scans-table", "unique-builds-index"])
+    );
+    assert_eq!(findings.len(), 3);
 }

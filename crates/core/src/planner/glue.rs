@@ -12,14 +12,20 @@ use std::collections::BTreeSet;
 
 /// Ordinals of the statements from each copy to its drop, where the table is large and in use.
 pub(super) fn copies_before_drops(script: &Script, catalog: &Catalog, settings: &PlanSettings) -> BTreeSet<usize> {
-    let mut glued = BTreeSet::new();
+    let pairs = pairs(script, catalog, settings);
+    pairs.into_iter().flat_map(|(copy, drop)| copy..=drop).collect()
+}
+
+/// Each copy with its drop.
+pub(crate) fn pairs(script: &Script, catalog: &Catalog, settings: &PlanSettings) -> Vec<(usize, usize)> {
+    let mut pairs = Vec::new();
     let copies = script.statements.iter().filter_map(|statement| match &statement.kind {
         Kind::Dml(dml) => Some((statement, dml)),
         _ => None,
     });
     let copies: Vec<(&Statement, &Dml)> = copies.collect();
     if copies.is_empty() {
-        return glued;
+        return pairs;
     }
     // What the migration itself makes is not in use.
     let mut replayed = catalog.clone();
@@ -31,12 +37,12 @@ pub(super) fn copies_before_drops(script: &Script, catalog: &Catalog, settings: 
         };
         for (copy, dml) in copies.iter().filter(|(copy, _)| copy.ordinal < statement.ordinal) {
             if drops_source(statement, dml, &scene) {
-                glued.extend(copy.ordinal..=statement.ordinal);
+                pairs.push((copy.ordinal, statement.ordinal));
             }
         }
         replay::apply(&mut replayed, statement);
     }
-    glued
+    pairs
 }
 
 fn drops_source(statement: &Statement, dml: &Dml, scene: &Scene<'_>) -> bool {

@@ -3,7 +3,7 @@
 //! Statements become pieces (`rewrite`), pieces find their order (`schedule`), neighbours share transactions
 //! (`group`). What the plan says is what `deploy` runs.
 
-mod glue;
+pub(crate) mod glue;
 mod group;
 mod schedule;
 mod session;
@@ -15,6 +15,7 @@ use crate::plan::{MigrationPlan, Notice};
 use crate::quote::SqlText;
 use crate::replay::{self, Certainty};
 use crate::rewrite::{self, Piece, Refusal, Scene};
+use crate::rules;
 use crate::settings::{Breaking, PlanSettings};
 use crate::source::SourceFile;
 use crate::sql::{self, Directive, Kind, Script, Statement};
@@ -45,7 +46,7 @@ pub fn plan_migration(migration: &Migration, catalog: &mut Catalog, settings: &P
     let script = match migration.up.as_ref().map(|file| (file, sql::parse(file))) {
         None => {
             plan.refusals.push(refused_whole(
-                "missing-file",
+                rules::missing_file::RULE.code,
                 format!("{} is not there", migration.path),
                 "restore the file, or remove the folder",
             ));
@@ -111,7 +112,7 @@ fn refused_whole(rule: &str, message: String, help: &str) -> Notice {
 }
 
 /// `ROLLBACK`, savepoints and two-phase commit: the file is its own master.
-fn controls_transaction(statement: &Statement) -> bool {
+pub(crate) fn controls_transaction(statement: &Statement) -> bool {
     matches!(&statement.kind, Kind::Transaction(verb) if !verb.is_boundary())
 }
 
@@ -167,7 +168,7 @@ impl Work<'_> {
     ) -> Result<Vec<Piece>, Refusal> {
         if glued.contains(&statement.ordinal) && !self.settings.allow_blocking {
             return Err(Refusal {
-                rule: "copy-then-drop-loses-writes",
+                rule: rules::copy_then_drop_loses_writes::RULE.code,
                 message: "this migration copies rows of a table in use and then drops what it copied from: what the application writes in between would be lost, and as one transaction it blocks the table for as long as the copy takes".to_owned(),
                 help: "keep both for a while (expand, fill, contract), or allow the block in a quiet hour (`--allow blocking`)".to_owned(),
             });
@@ -219,7 +220,7 @@ impl Work<'_> {
             };
             if !self.settings.as_written
                 && !self.settings.allow_blocking
-                && let Some(refusal) = rewrite::hazard(&effect, &scene)
+                && let Some(refusal) = rewrite::hazard(statement, &effect, &scene)
             {
                 self.plan
                     .refusals
@@ -232,7 +233,7 @@ impl Work<'_> {
     }
 }
 
-fn directed_as_written(script: &Script, ordinal: usize) -> bool {
+pub(crate) fn directed_as_written(script: &Script, ordinal: usize) -> bool {
     script
         .directives
         .iter()

@@ -32,7 +32,7 @@ pub(super) fn rewrite(
         .actions
         .iter()
         .any(|a| matches!(a.kind, ActionKind::AlterType { .. }));
-    let mut pieces = match hazard(effect, scene) {
+    let mut pieces = match hazard(statement, effect, scene) {
         None => parts(statement, alter, &table, scene),
         // What has no safe form and is allowed to block is run whole: taken apart it would only block more often.
         Some(_) => match take_apart(statement, alter, &table, scene) {
@@ -181,7 +181,8 @@ fn take_apart(
             settings: scene.settings,
             as_written: false,
         };
-        let hurts = hazard(&effect::effect(&single(alter, action), &catalog), &here);
+        let alone = single(alter, action);
+        let hurts = hazard(&alone, &effect::effect(&alone, &catalog), &here);
         let dropped_later =
             matches!(&action.kind, ActionKind::DropConstraint { name, .. } if replaced.contains(&name.as_str()));
         let Some(hurts) = hurts else {
@@ -257,7 +258,6 @@ fn safe_action(
         ActionKind::SetNotNull { column } => Ok(not_null::set(statement.ordinal, table, column, scene)),
         ActionKind::AddColumn { column, .. } => add_column(statement.ordinal, table, column, scene),
         ActionKind::AlterType { column, .. } => Err(Refusal {
-            rule: "type-change-rewrites-table",
             help: format!(
                 "add a new column of the new type beside {column}, keep the two equal by a trigger, fill it in batches, and swap; \
                  or allow it in a quiet hour (`--allow blocking`)"
@@ -277,9 +277,9 @@ fn add_column(statement: usize, table: &Name, column: &ColumnDef, scene: &Scene<
         },
         if_not_exists: false,
     };
-    if let Some(refusal) = hazard(&effect_of(table, &bare, scene), scene) {
+    let alone = action_alone(table, &bare);
+    if let Some(refusal) = hazard(&alone, &effect::effect(&alone, scene.catalog), scene) {
         return Err(Refusal {
-            rule: "add-column-rewrites-table",
             message: format!(
                 "the value of {table}.{} differs from row to row: {}",
                 column.name, refusal.message
@@ -288,6 +288,7 @@ fn add_column(statement: usize, table: &Name, column: &ColumnDef, scene: &Scene<
                 "add the column without its default, SET DEFAULT, fill old rows in batches, then NOT NULL; or allow it \
                    in a quiet hour (`--allow blocking`)"
                     .to_owned(),
+            ..refusal
         });
     }
     let keyed = column
@@ -325,7 +326,7 @@ fn add_column(statement: usize, table: &Name, column: &ColumnDef, scene: &Scene<
     Ok(pieces)
 }
 
-fn effect_of(table: &Name, action: &ActionKind, scene: &Scene<'_>) -> Effect {
+fn action_alone(table: &Name, action: &ActionKind) -> Statement {
     let name = crate::sql::NameRef {
         schema: Some(table.schema.clone()),
         name: table.name.clone(),
@@ -340,11 +341,10 @@ fn effect_of(table: &Name, action: &ActionKind, scene: &Scene<'_>) -> Effect {
             sql: SqlText::verbatim(""),
         }],
     };
-    let statement = Statement {
+    Statement {
         kind: Kind::AlterTable(alter),
         span: crate::source::Span { start: 0, end: 0 },
         sql: SqlText::verbatim(""),
         ordinal: 0,
-    };
-    effect::effect(&statement, scene.catalog)
+    }
 }

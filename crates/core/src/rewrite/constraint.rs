@@ -5,6 +5,7 @@ use super::{Body, Instant, Lone, Piece, Refusal, Scene, check, index, lock, not_
 use crate::lock::LockMode::{AccessExclusive, RowShare, ShareRowExclusive, ShareUpdateExclusive};
 use crate::quote::{Ident, Name, SqlText};
 use crate::replay;
+use crate::rules;
 use crate::sql;
 use crate::sql::{ConstraintDef, ConstraintKindDef};
 use crate::step::{Goal, RelationLock, StepKind, Undo, UndoStep, Work};
@@ -32,7 +33,7 @@ pub(super) fn add(
             let parent = scene.catalog.resolve_or_target(references);
             if scene.is_partitioned(table) && scene.catalog.version.major() < 18 {
                 return Err(Refusal {
-                    rule: "foreign-key-on-partitioned",
+                    rule: rules::foreign_key_scans_table::RULE.code,
                     message: format!(
                         "before PostgreSQL 18 a foreign key of the partitioned table {table} cannot be added NOT VALID, and as written it reads every partition while writes wait"
                     ),
@@ -91,10 +92,10 @@ pub(super) fn add(
             let primary = matches!(def.kind, ConstraintKindDef::PrimaryKey(_));
             match &key.index_rest {
                 Some(_) if key.without_overlaps || scene.is_partitioned(table) => Err(Refusal {
-                    rule: if key.without_overlaps {
-                        "temporal-key-builds-index"
+                    rule: if primary {
+                        rules::primary_key_builds_index::RULE.code
                     } else {
-                        "key-on-partitioned"
+                        rules::unique_builds_index::RULE.code
                     },
                     message: format!(
                         "a key like this of {table} cannot be made from an index built before: as written it is built while reads and writes wait"
@@ -109,7 +110,7 @@ pub(super) fn add(
             }
         }
         ConstraintKindDef::Exclude => Err(Refusal {
-            rule: "exclude-builds-index",
+            rule: rules::exclude_builds_index::RULE.code,
             message: format!(
                 "an EXCLUDE constraint cannot be added NOT VALID or from an index: it is built while reads and writes on {table} wait"
             ),

@@ -7,6 +7,7 @@ use crate::effect::Effect;
 use crate::lock::LockMode::{AccessExclusive, ShareUpdateExclusive};
 use crate::quote::{Ident, Name, SqlText};
 use crate::replay;
+use crate::rules;
 use crate::sql;
 use crate::sql::{CreateIndex, Drop, ObjectKind, Statement};
 use crate::step::{Goal, StepKind, Undo, UndoStep, Work};
@@ -146,7 +147,7 @@ fn partitioned(
             return Ok(None);
         }
         return Err(Refusal {
-            rule: "create-index-on-partitioned",
+            rule: rules::create_index_blocks_writes::RULE.code,
             message: format!(
                 "the partitions of {table} are partitioned themselves, or have such an index already: nonstop does not take this apart yet, and as written it blocks writes on all of them together"
             ),

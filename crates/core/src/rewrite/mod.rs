@@ -20,6 +20,8 @@ use crate::effect::Effect;
 use crate::lock::LockMode;
 use crate::plan::Notice;
 use crate::quote::{Name, SqlText};
+use crate::rule::{Context, Rule};
+use crate::rules;
 use crate::settings::{PlanSettings, SMALL_BYTES};
 use crate::sql::{Kind, Statement};
 use crate::step::{Goal, RelationLock, StepKind, Undo, Violation, Work};
@@ -165,7 +167,7 @@ pub(crate) fn rewrite(statement: &Statement, effect: &Effect, scene: &Scene<'_>)
     if let Some(pieces) = safe {
         return Ok(pieces);
     }
-    match hazard(effect, scene) {
+    match hazard(statement, effect, scene) {
         Some(refusal) if !scene.settings.allow_blocking => Err(refusal),
         _ if effect.outside_transaction => Ok(vec![outside(statement, effect, scene)]),
         _ => Ok(vec![as_written(statement, effect, scene)]),
@@ -173,7 +175,7 @@ pub(crate) fn rewrite(statement: &Statement, effect: &Effect, scene: &Scene<'_>)
 }
 
 /// The work that would stop the application, if any.
-pub(crate) fn hazard(effect: &Effect, scene: &Scene<'_>) -> Option<Refusal> {
+pub(crate) fn hazard(statement: &Statement, effect: &Effect, scene: &Scene<'_>) -> Option<Refusal> {
     let strongest = |name: &Name| {
         effect
             .locks
@@ -187,26 +189,27 @@ pub(crate) fn hazard(effect: &Effect, scene: &Scene<'_>) -> Option<Refusal> {
             continue;
         };
         if scene.is_large(&entry.relation) {
-            let (rule, doing, help) = match entry.work {
+            let (rule, doing, help): (&'static Rule, _, _) = match entry.work {
                 Work::Rewrite => (
-                    "rewrites-table",
+                    &rules::rewrites_table::RULE,
                     "writes every row of it anew",
                     "add a new column, fill it in batches and swap, or allow it in a quiet hour",
                 ),
                 Work::IndexBuild => (
-                    "builds-index-under-lock",
+                    &rules::builds_index_under_lock::RULE,
                     "builds an index of it",
                     "build the index with CREATE INDEX CONCURRENTLY on the table itself first",
                 ),
                 Work::Scan | Work::None => (
-                    "scans-table-under-lock",
+                    &rules::scans_table_under_lock::RULE,
                     "reads every row of it",
                     "prove the rule first with a constraint that is NOT VALID, and then validated",
                 ),
             };
             let relation = &entry.relation;
+            let context = Context::new(statement, effect, scene.catalog, scene.settings.small_rows);
             return Some(Refusal {
-                rule,
+                rule: rules::of_block(&context).unwrap_or(rule).code,
                 message: format!(
                     "this statement {doing} while it holds {mode} on {relation}{}: all {} on {relation} wait for so long",
                     size_in_words(scene, relation),
@@ -218,7 +221,7 @@ pub(crate) fn hazard(effect: &Effect, scene: &Scene<'_>) -> Option<Refusal> {
     }
     let changed = effect.changes.iter().find(|name| scene.any_large(name))?;
     Some(Refusal {
-        rule: "changes-many-rows",
+        rule: rules::changes_many_rows::RULE.code,
         message: format!(
             "this statement may change any number of rows of {changed}{}, and each stays locked until the whole is committed: writes to those rows wait",
             size_in_words(scene, changed)

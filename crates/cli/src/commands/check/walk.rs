@@ -4,12 +4,13 @@ use crate::exit::Problem;
 use crate::layouts::{LayoutChoice, Selection};
 use nonstop_core::catalog::Catalog;
 use nonstop_core::effect::Effect;
-use nonstop_core::finding::{Category, Finding, Range, Severity};
-use nonstop_core::lint::{Knowledge, lint};
+use nonstop_core::finding::{Finding, Range};
+use nonstop_core::lint::{self, Knowledge};
 use nonstop_core::migration::Migration;
+use nonstop_core::source::SourceFile;
 use nonstop_core::sql::{self, SyntaxError};
-use nonstop_core::step::Work;
 use nonstop_core::version::ServerVersion;
+use std::collections::BTreeMap;
 
 /// Everything that `check` found.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What every statement does.
     pub effects: Vec<StatementReport>,
+    /// The files that were looked at, by their paths.
+    pub sources: BTreeMap<String, SourceFile>,
     /// Files that do not parse.
     pub errors: Vec<SyntaxError>,
     /// Migrations looked at.
@@ -119,7 +122,7 @@ fn pass(migration: &Migration, ground: &mut Ground) {
 fn look(migration: &Migration, ground: &mut Ground, report: &mut Report) {
     report.migrations += 1;
     let Some(file) = &migration.up else {
-        report.findings.push(missing_file(migration));
+        report.findings.push(lint::missing_file(migration));
         return;
     };
     let script = match sql::parse(file) {
@@ -130,7 +133,10 @@ fn look(migration: &Migration, ground: &mut Ground, report: &mut Report) {
         }
     };
     report.statements += script.statements.len();
-    let judged = lint(migration, file, &script, &mut ground.known);
+    let judged = lint::lint(migration, file, &script, &mut ground.known);
+    if !judged.findings.is_empty() {
+        report.sources.insert(file.path.clone(), file.clone());
+    }
     report.findings.extend(judged.findings);
     report
         .effects
@@ -141,27 +147,4 @@ fn look(migration: &Migration, ground: &mut Ground, report: &mut Report) {
             range: one.range,
             effect: one.effect,
         }));
-}
-
-fn missing_file(migration: &Migration) -> Finding {
-    Finding {
-        rule: "missing-file".to_owned(),
-        severity: Severity::Error,
-        category: Category::Reliability,
-        message: "The migration has no SQL file: a deploy fails when its turn comes (Prisma's P3015).".to_owned(),
-        migration: migration.name.clone(),
-        file: migration.path.clone(),
-        statement: 0,
-        range: Range {
-            line: 1,
-            column: 1,
-            end_line: 1,
-            end_column: 1,
-        },
-        relations: Vec::new(),
-        work: Work::None,
-        fixable: false,
-        help: "Restore the file, or remove the folder.".to_owned(),
-        url: String::new(),
-    }
 }

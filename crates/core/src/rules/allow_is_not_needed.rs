@@ -1,0 +1,41 @@
+use crate::finding::{Category, Severity};
+use crate::rule::{Context, Found, rule};
+
+rule! {
+    /// An allow stands above a statement in which its rule finds nothing.
+    ///
+    /// # What it catches
+    /// `-- nonstop: allow RULE because …` where RULE does not fire in the statement below, or does not exist.
+    ///
+    /// # Why it hurts
+    /// The statement changed, or the rule is spelled wrong: the comment claims a danger that is not there, or lets the
+    /// next one through.
+    ///
+    /// # The safe way
+    /// Take the comment out, or correct the name of the rule.
+    ///
+    /// # When it is fine
+    /// Never.
+    ///
+    /// ```sql bad
+    /// -- nonstop: allow check-scans-table because it is small
+    /// CREATE TABLE "Tip" (id int PRIMARY KEY);
+    /// ```
+    ///
+    /// ```sql safe
+    /// CREATE TABLE "Tip" (id int PRIMARY KEY, amount int);
+    /// -- next migration
+    /// -- nonstop: allow create-index-blocks-writes because it is small
+    /// CREATE INDEX i ON "Tip" (amount);
+    /// ```
+    code: "allow-is-not-needed",
+    severity: Severity::Warning,
+    category: Category::Reliability,
+    help: "Take the comment out, or correct the rule's name.",
+    check: check,
+}
+
+/// `lint` itself reports it: it is about the file, not about a statement.
+fn check(_: &Context<'_>) -> Vec<Found> {
+    Vec::new()
+}

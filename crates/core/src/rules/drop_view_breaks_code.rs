@@ -1,0 +1,43 @@
+use crate::finding::{Category, Severity};
+use crate::rule::{Context, Found, rule};
+
+rule! {
+    /// A view is dropped that code may still read.
+    ///
+    /// # What it catches
+    /// `DROP VIEW` or `DROP MATERIALIZED VIEW` of a view that was there before the migration.
+    ///
+    /// # Why it hurts
+    /// Code that still reads it fails. Made again by the same migration, it has lost its grants.
+    ///
+    /// # The safe way
+    /// `CREATE OR REPLACE VIEW` where only columns come behind the old ones; else drop, create and grant in one
+    /// transaction. To remove it, deploy the code that no longer reads it first.
+    ///
+    /// # When it is fine
+    /// No running code reads it.
+    ///
+    /// ```sql bad
+    /// CREATE TABLE "Tip" (id int PRIMARY KEY, amount int);
+    /// CREATE VIEW large AS SELECT id FROM "Tip" WHERE amount > 100;
+    /// -- next migration
+    /// DROP VIEW large;
+    /// ```
+    ///
+    /// ```sql safe
+    /// CREATE TABLE "Tip" (id int PRIMARY KEY, amount int);
+    /// CREATE VIEW large AS SELECT id FROM "Tip" WHERE amount > 100;
+    /// -- next migration
+    /// CREATE OR REPLACE VIEW large AS SELECT id, amount FROM "Tip" WHERE amount > 100;
+    /// ```
+    code: "drop-view-breaks-code",
+    severity: Severity::Warning,
+    category: Category::Compat,
+    help: "Deploy the code that no longer needs it first, and this migration after it.",
+    url: "https://www.postgresql.org/docs/current/sql-dropview.html",
+    check: check,
+}
+
+fn check(context: &Context<'_>) -> Vec<Found> {
+    context.breaks(RULE.code)
+}
