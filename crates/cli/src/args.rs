@@ -1,6 +1,6 @@
 //! The command line: what every verb shares. Each verb's own flags stand beside the verb.
 
-use crate::commands::{baseline, check, completions, deploy, plan, preflight, resolve, status};
+use crate::commands::{baseline, check, completions, deploy, plan, preflight, resolve, rules, status};
 use crate::config::{ConfigFile, Flags, Secret};
 use crate::duration::Span;
 use crate::exit::{EXIT_CODES, Problem};
@@ -51,6 +51,9 @@ pub enum Command {
     /// The gates of `deploy` alone: version, privileges, pooler, replica, space, …
     #[command(after_help = EXIT_CODES)]
     Preflight(preflight::PreflightArgs),
+    /// List the rules of `check`, or explain one
+    #[command(after_help = EXIT_CODES)]
+    Rules(rules::RulesArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
 }

@@ -9,6 +9,7 @@ pub mod deploy;
 pub mod plan;
 pub mod preflight;
 pub mod resolve;
+pub mod rules;
 pub mod status;
 
 use crate::args::Command;
@@ -33,6 +34,7 @@ pub(crate) fn execute(
         Command::Baseline(args) => baseline::run(args, &settings()?, terminal),
         Command::Check(args) => check::run(args, &settings()?, terminal),
         Command::Preflight(args) => preflight::run(args, &settings()?, terminal),
+        Command::Rules(args) => rules::run(args, terminal),
         Command::Completions(args) => completions::run(args, terminal),
     }
 }

@@ -63,14 +63,17 @@ const OLDEST_MAJOR: u32 = 14;
 
 pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Problem> {
     let section = &settings.file.check;
+    let select = super::or_file(&args.select, section.select.as_ref());
+    let ignore = super::or_file(&args.ignore, section.ignore.as_ref());
+    for name in select.iter().chain(&ignore) {
+        super::rules::known(name)?;
+    }
     let version = args.pg_version.or(section.pg_version);
     let mut report = Report::default();
     for selection in selections(args, settings, terminal)? {
         let ground = ground(&selection, version, args, settings, terminal)?;
         walk::walk(&selection, args.since.as_deref(), ground, &mut report)?;
     }
-    let select = super::or_file(&args.select, section.select.as_ref());
-    let ignore = super::or_file(&args.ignore, section.ignore.as_ref());
     report
         .findings
         .retain(|finding| (select.is_empty() || select.contains(&finding.rule)) && !ignore.contains(&finding.rule));

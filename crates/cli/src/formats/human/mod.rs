@@ -4,6 +4,7 @@ pub mod check;
 pub mod events;
 pub mod plan;
 pub mod preflight;
+pub mod rules;
 pub mod status;
 
 use anstyle::{AnsiColor, Style};
