@@ -50,6 +50,13 @@ pub enum Cure {
     Never,
 }
 
+/// There is one rule of each name.
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        self.code == other.code
+    }
+}
+
 impl Rule {
     /// The first line of the documentation.
     pub fn title(&self) -> &'static str {
@@ -271,6 +278,11 @@ impl Found {
 }
 
 impl Block {
+    /// The same work on the same table, whoever does it.
+    pub(crate) fn is_same(&self, other: &Block) -> bool {
+        self.relation == other.relation && self.work == other.work
+    }
+
     fn sentence(&self) -> String {
         let (mode, relation) = (self.mode, &self.relation);
         let doing = match self.work {

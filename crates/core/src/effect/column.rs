@@ -54,11 +54,21 @@ impl Builder<'_> {
             .iter()
             .any(|a| matches!(a, ActionKind::SetDefault { column: c, .. } if *c == column.name));
         let filled = column.default.is_some() || column.type_ref.serial || column.generated != Generated::No;
-        let rows = self
-            .catalog
-            .relation(table)
-            .is_some_and(|rel| rel.size.is_some_and(|size| size.rows > 0));
-        if column.not_null && !filled && !default_set && rows {
+        let required = column.not_null && !filled && !default_set;
+        let relation = self.catalog.relation(table);
+        let rows = relation.is_some_and(|rel| rel.size.is_some_and(|size| size.rows > 0));
+        let shared = relation.is_some_and(Relation::is_shared);
+        // A domain may have a default of its own.
+        if required && shared && column.type_ref.user.is_none() {
+            self.breaks(
+                "add-required-column-breaks-inserts",
+                format!(
+                    "code that inserts into {table} without {} fails, and so does this statement if there is a row",
+                    column.name
+                ),
+            );
+        }
+        if required && rows {
             self.fails(
                 "23502",
                 format!(

@@ -175,6 +175,14 @@ fn fixable_is_what_deploy_takes_apart() {
     }
 }
 
+#[test]
+fn a_block_is_judged_by_what_stands_in_it() {
+    let text = "DO $$ BEGIN IF true THEN CREATE INDEX i ON t (a); END IF; END $$";
+    let findings = judged(text, TransactionModel::Whole).findings;
+    let rules: Vec<_> = findings.iter().map(|f| (f.rule.as_str(), f.fixable)).collect();
+    assert_eq!(rules, [("create-index-blocks-writes", false)]);
+}
+
 /// Several reasons to block in one statement are several findings, each once.
 #[test]
 fn each_action_has_its_rule() {

@@ -2,6 +2,7 @@
 
 pub(crate) mod add_column_rewrites_table;
 pub(crate) mod add_column_with_constraint;
+pub(crate) mod add_required_column_breaks_inserts;
 pub(crate) mod allow_is_not_needed;
 pub(crate) mod builds_index_under_lock;
 pub(crate) mod changes_many_rows;
@@ -38,8 +39,11 @@ pub(crate) mod type_change_rewrites_table;
 pub(crate) mod unique_builds_index;
 pub(crate) mod validate_in_same_transaction;
 
+use crate::effect::effect;
 use crate::finding::{Category, Severity};
-use crate::rule::{Context, Found, Rule};
+use crate::replay;
+use crate::rule::{Block, Context, Found, Rule};
+use crate::sql::Kind;
 
 /// Every rule, those that are most often met first.
 pub static ALL: &[&Rule] = &[
@@ -73,6 +77,7 @@ pub static ALL: &[&Rule] = &[
     &drop_schema_loses_data::RULE,
     &drop_type_drops_columns::RULE,
     &drop_view_breaks_code::RULE,
+    &add_required_column_breaks_inserts::RULE,
     &rename_table_breaks_code::RULE,
     &rename_column_breaks_code::RULE,
     &set_schema_breaks_code::RULE,
@@ -89,21 +94,53 @@ pub fn find(code: &str) -> Option<&'static Rule> {
 
 /// What all rules find in a statement; the general ones explain only what no other has explained.
 pub(crate) fn findings(context: &Context<'_>) -> Vec<(&'static Rule, Found)> {
-    let run = |context: &Context<'_>, general: bool| -> Vec<(&'static Rule, Found)> {
-        let rules = ALL.iter().copied().filter(|rule| rule.general == general);
-        rules
-            .flat_map(|rule| (rule.check)(context).into_iter().map(move |found| (rule, found)))
-            .collect()
-    };
     let mut found = run(context, false);
-    let mut rest = context.blocks.clone();
-    rest.retain(|block| !found.iter().any(|(_, found)| found.blocks.contains(block)));
+    found.extend(inside_block(context));
+    let explained = |block: &Block| {
+        found
+            .iter()
+            .any(|(_, found)| found.blocks.iter().any(|b| b.is_same(block)))
+    };
+    let rest: Vec<Block> = context
+        .blocks
+        .iter()
+        .filter(|block| !explained(block))
+        .cloned()
+        .collect();
     if !rest.is_empty() {
         let rest = Context {
             blocks: rest,
             ..*context
         };
         found.extend(run(&rest, true));
+    }
+    found
+}
+
+fn run(context: &Context<'_>, general: bool) -> Vec<(&'static Rule, Found)> {
+    let rules = ALL.iter().copied().filter(|rule| rule.general == general);
+    rules
+        .flat_map(|rule| (rule.check)(context).into_iter().map(move |found| (rule, found)))
+        .collect()
+}
+
+/// A `DO` block keeps others out for the reasons of the statements in it.
+fn inside_block(context: &Context<'_>) -> Vec<(&'static Rule, Found)> {
+    let Kind::Do { body } = &context.statement.kind else {
+        return Vec::new();
+    };
+    let mut catalog = context.catalog.clone();
+    let mut found: Vec<(&'static Rule, Found)> = Vec::new();
+    for statement in &body.statements {
+        let effect = effect(statement, &catalog);
+        let inner = Context::new(statement, &effect, &catalog, context.small_rows);
+        for one in run(&inner, false) {
+            let known = found.iter().any(|known| known == &one);
+            if !one.1.blocks.is_empty() && !known {
+                found.push(one);
+            }
+        }
+        replay::apply(&mut catalog, statement);
     }
     found
 }
