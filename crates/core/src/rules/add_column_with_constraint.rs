@@ -1,3 +1,5 @@
+//! The rule `add-column-with-constraint`.
+
 use crate::rule::{Context, Cure, Found, rule};
 use crate::sql::ActionKind;
 use crate::step::Work;

@@ -1,3 +1,5 @@
+//! The rule `add-required-column-breaks-inserts`.
+
 use crate::finding::{Category, Severity};
 use crate::rule::{Context, Found, rule};
 

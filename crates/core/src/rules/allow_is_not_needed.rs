@@ -1,3 +1,5 @@
+//! The rule `allow-is-not-needed`.
+
 use crate::finding::{Category, Severity};
 use crate::rule::{Context, Found, rule};
 

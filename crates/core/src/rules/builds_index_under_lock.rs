@@ -1,3 +1,5 @@
+//! The rule `builds-index-under-lock`.
+
 use crate::rule::{Context, Cure, Found, rule};
 use crate::step::Work;
 

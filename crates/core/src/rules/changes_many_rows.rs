@@ -1,3 +1,5 @@
+//! The rule `changes-many-rows`.
+
 use crate::finding::Severity;
 use crate::rule::{Context, Cure, Found, rule};
 

@@ -1,3 +1,5 @@
+//! The rule `changes-rows-under-lock`.
+
 use crate::rule::{Context, Cure, Found, rule};
 
 rule! {

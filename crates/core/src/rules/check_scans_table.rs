@@ -1,3 +1,5 @@
+//! The rule `check-scans-table`.
+
 use crate::rule::{Context, Cure, Found, rule};
 use crate::sql::ConstraintKindDef;
 

@@ -1,3 +1,5 @@
+//! The rule `concurrently-in-transaction`.
+
 use crate::finding::Category;
 use crate::rule::{Context, Cure, Found, rule};
 

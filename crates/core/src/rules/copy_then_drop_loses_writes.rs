@@ -1,3 +1,5 @@
+//! The rule `copy-then-drop-loses-writes`.
+
 use crate::finding::{Category, Severity};
 use crate::rule::{Context, Found, rule};
 

@@ -1,3 +1,5 @@
+//! The rule `create-index-blocks-writes`.
+
 use crate::rule::{Context, Cure, Found, rule};
 use crate::sql::Kind;
 

@@ -1,3 +1,5 @@
+//! The rule `detach-partition-hides-rows`.
+
 use crate::finding::{Category, Severity};
 use crate::rule::{Context, Found, rule};
 

@@ -1,3 +1,5 @@
+//! The rule `drop-column-breaks-code`.
+
 use crate::finding::{Category, Severity};
 use crate::rule::{Context, Found, rule};
 

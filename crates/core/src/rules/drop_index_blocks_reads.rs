@@ -1,3 +1,5 @@
+//! The rule `drop-index-blocks-reads`.
+
 use crate::finding::Severity;
 use crate::rule::{Context, Cure, Found, rule};
 use crate::sql::{Kind, ObjectKind};

@@ -1,3 +1,5 @@
+//! The rule `drop-schema-loses-data`.
+
 use crate::finding::{Category, Severity};
 use crate::rule::{Context, Found, rule};
 

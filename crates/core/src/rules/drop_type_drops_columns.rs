@@ -1,3 +1,5 @@
+//! The rule `drop-type-drops-columns`.
+
 use crate::finding::{Category, Severity};
 use crate::rule::{Context, Found, rule};
 

@@ -1,3 +1,5 @@
+//! The rule `effect-is-unknown`.
+
 use crate::finding::{Category, Severity};
 use crate::rule::{Context, Found, rule};
 use crate::sql::Kind;

@@ -1,3 +1,5 @@
+//! The rule `enum-value-used-in-its-transaction`.
+
 use crate::finding::Category;
 use crate::rule::{Context, Cure, Found, rule};
 

@@ -1,3 +1,5 @@
+//! The rule `exclude-builds-index`.
+
 use crate::rule::{Context, Cure, Found, rule};
 use crate::sql::ConstraintKindDef;
 

@@ -1,3 +1,5 @@
+//! The rule `missing-file`.
+
 use crate::finding::Category;
 use crate::rule::{Context, Found, rule};
 

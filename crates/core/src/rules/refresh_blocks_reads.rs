@@ -1,3 +1,5 @@
+//! The rule `refresh-blocks-reads`.
+
 use crate::rule::{Context, Cure, Found, rule};
 use crate::sql::Kind;
 

@@ -1,3 +1,5 @@
+//! The rule `rename-table-breaks-code`.
+
 use crate::finding::{Category, Severity};
 use crate::rule::{Context, Found, rule};
 

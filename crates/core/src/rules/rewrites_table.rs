@@ -1,3 +1,5 @@
+//! The rule `rewrites-table`.
+
 use crate::rule::{Context, Cure, Found, rule};
 use crate::step::Work;
 

@@ -1,3 +1,5 @@
+//! The rule `set-not-null-scans-table`.
+
 use crate::rule::{Context, Cure, Found, rule};
 use crate::sql::ActionKind;
 

@@ -1,3 +1,5 @@
+//! The rule `set-schema-breaks-code`.
+
 use crate::finding::{Category, Severity};
 use crate::rule::{Context, Found, rule};
 

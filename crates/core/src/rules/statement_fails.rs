@@ -1,3 +1,5 @@
+//! The rule `statement-fails`.
+
 use crate::finding::Category;
 use crate::rule::{Context, Found, rule};
 

@@ -1,3 +1,5 @@
+//! The rule `truncate-loses-rows`.
+
 use crate::finding::{Category, Severity};
 use crate::rule::{Context, Found, rule};
 

@@ -1,3 +1,5 @@
+//! The rule `type-change-breaks-plans`.
+
 use crate::finding::{Category, Severity};
 use crate::rule::{Context, Found, rule};
 

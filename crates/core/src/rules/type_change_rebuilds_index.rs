@@ -1,3 +1,5 @@
+//! The rule `type-change-rebuilds-index`.
+
 use crate::rule::Block;
 use crate::rule::{Context, Cure, Found, rule};
 use crate::sql::ActionKind;

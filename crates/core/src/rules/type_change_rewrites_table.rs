@@ -1,3 +1,5 @@
+//! The rule `type-change-rewrites-table`.
+
 use crate::rule::Block;
 use crate::rule::{Context, Cure, Found, rule};
 use crate::sql::ActionKind;

@@ -1,3 +1,5 @@
+//! The rule `validate-in-same-transaction`.
+
 use crate::effect::EffectLock;
 use crate::rule::{Context, Cure, Found, rule};
 use crate::sql::{ActionKind, Kind};
