@@ -25,3 +25,4 @@ mod alone;
 mod check;
 mod steps;
 pub mod deploy;
+pub mod load;

@@ -1,0 +1,2 @@
+-- Written by hand: Prisma's schema has no CHECK.
+ALTER TABLE "orders" ADD CONSTRAINT "orders_total_check" CHECK ("total" >= 0);
