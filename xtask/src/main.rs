@@ -49,6 +49,11 @@ fn run(arguments: &[String]) -> Result<()> {
 fn demo(arguments: &[String]) -> Result<()> {
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["run", "--quiet", "--release", "--package", "nonstop", "--", "demo"])
+        .args(if arguments.iter().any(|given| given.starts_with("--out")) {
+            &[] as &[&str]
+        } else {
+            &["--out", "target/demo"]
+        })
         .args(arguments)
         .status()?;
     if !status.success() {

@@ -1,6 +1,6 @@
 //! The command line: what every verb shares. Each verb's own flags stand beside the verb.
 
-use crate::commands::{baseline, check, completions, deploy, plan, preflight, resolve, rules, status};
+use crate::commands::{baseline, check, completions, demo, deploy, plan, preflight, resolve, rules, status};
 use crate::config::{ConfigFile, Flags, Secret};
 use crate::duration::Span;
 use crate::exit::{EXIT_CODES, Problem};
@@ -54,6 +54,9 @@ pub enum Command {
     /// List the rules of `check`, or explain one
     #[command(after_help = EXIT_CODES)]
     Rules(rules::RulesArgs),
+    /// Five migrations on a busy shop, as written and with nonstop; needs no database
+    #[command(after_help = EXIT_CODES)]
+    Demo(demo::DemoArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
 }

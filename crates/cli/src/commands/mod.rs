@@ -5,6 +5,7 @@ mod progress;
 pub mod baseline;
 pub mod check;
 pub mod completions;
+pub mod demo;
 pub mod deploy;
 pub mod plan;
 pub mod preflight;
@@ -35,6 +36,7 @@ pub(crate) fn execute(
         Command::Check(args) => check::run(args, &settings()?, terminal),
         Command::Preflight(args) => preflight::run(args, &settings()?, terminal),
         Command::Rules(args) => rules::run(args, terminal),
+        Command::Demo(args) => demo::run(args, terminal),
         Command::Completions(args) => completions::run(args, terminal),
     }
 }

@@ -1,4 +1,6 @@
 //! How results look. A format turns a value into bytes on a writer; it opens nothing and knows no clock.
 
+pub mod demo;
+pub mod html;
 pub mod human;
 pub mod json;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test file")]
 
 mod project;
+mod demo;
 mod deploy;
 mod manage;
 mod secrets;

@@ -1,6 +1,7 @@
 //! For people: plain sentences, colour where the stream takes it (the stream strips it elsewhere).
 
 pub mod check;
+pub mod demo;
 pub mod events;
 pub mod plan;
 pub mod preflight;

@@ -1,6 +1,7 @@
 //! JSON: the documents of the contract, each with its `schema`. Fields are added, never renamed.
 
 pub mod check;
+pub mod demo;
 pub mod event;
 pub mod plan;
 pub mod preflight;
