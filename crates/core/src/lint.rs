@@ -65,9 +65,11 @@ impl Knowledge {
             return effect(statement, &self.catalog);
         }
         assume::relations(&mut self.catalog, statement);
+        assume::types(&mut self.catalog, statement);
         let mut found = effect(statement, &self.catalog);
         if found.error.as_ref().is_some_and(|error| error.sqlstate == "42703") {
             assume::columns(&mut self.catalog, statement);
+            assume::types(&mut self.catalog, statement);
             found = effect(statement, &self.catalog);
         }
         found.error = found.error.filter(|error| !MISSING.contains(&error.sqlstate));
@@ -162,7 +164,7 @@ impl Place<'_> {
             Finding {
                 statement: context.statement.ordinal,
                 relations: locks.iter().map(FindingLock::of).collect(),
-                work: found.blocks.iter().map(|block| block.work).max().unwrap_or(Work::None),
+                work: work_of(&found, context.effect),
                 fixable: match rule.cure {
                     Cure::Planned => has_safe_form,
                     Cure::Always => true,
@@ -230,6 +232,16 @@ impl Place<'_> {
         }
         findings.sort_by_key(|finding| (finding.range.line, finding.range.column));
     }
+}
+
+/// The heaviest work that the finding is about.
+fn work_of(found: &Found, effect: &Effect) -> Work {
+    let blocked = found.blocks.iter().map(|block| block.work);
+    let under = effect
+        .work
+        .iter()
+        .filter(|entry| found.locks.iter().any(|lock| lock.relation == entry.relation));
+    blocked.chain(under.map(|entry| entry.work)).max().unwrap_or(Work::None)
 }
 
 /// The strongest lock on each relation that the finding is about.

@@ -152,6 +152,8 @@ impl Builder<'_> {
     }
 
     fn drop_index(&mut self, name: &NameRef, drop: &Drop) {
+        // Before it looks for the index, the server looks for the transaction.
+        self.effect.outside_transaction |= drop.concurrently;
         let Some((table, index)) = self
             .catalog
             .resolve_index(name)
@@ -162,7 +164,6 @@ impl Builder<'_> {
             }
             return;
         };
-        self.effect.outside_transaction |= drop.concurrently;
         if index.constraint.is_some() {
             self.fails(
                 "2BP01",

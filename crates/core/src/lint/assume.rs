@@ -1,7 +1,7 @@
 //! What a statement names and the catalog does not know, where the catalog is not the whole truth: a file without its
 //! folder, or a folder in which an earlier block did something that its text does not tell.
 
-use crate::catalog::{Catalog, Origin, Relation, RelationKind};
+use crate::catalog::{Catalog, Column, Generated, Origin, Relation, RelationKind};
 use crate::sql::{ActionKind, ConstraintDef, ConstraintKindDef, Kind, NameRef, ObjectKind, Statement};
 
 /// Puts the relations that a statement needs into the catalog: existing, of unknown size, columns not told.
@@ -31,6 +31,35 @@ pub(super) fn columns(catalog: &mut Catalog, statement: &Statement) {
         && let Some(relation) = catalog.relations.get_mut(&name)
     {
         relation.columns.clear();
+    }
+}
+
+/// A column whose type changes, and of which nobody knows what it was: the change is taken to rewrite, unless it is to a
+/// text without limit, which most often was a text before.
+pub(super) fn types(catalog: &mut Catalog, statement: &Statement) {
+    let Kind::AlterTable(alter) = &statement.kind else {
+        return;
+    };
+    let Some(relation) = catalog
+        .resolve(&alter.name)
+        .and_then(|name| catalog.relations.get_mut(&name))
+    else {
+        return;
+    };
+    for action in &alter.actions {
+        if let ActionKind::AlterType { column, to, .. } = &action.kind
+            && !matches!(to.display.as_str(), "text" | "character varying")
+            && relation.column(column).is_none()
+        {
+            relation.columns.push(Column {
+                name: column.clone(),
+                type_name: "another type".to_owned(),
+                user_type: None,
+                not_null: false,
+                default: None,
+                generated: Generated::No,
+            });
+        }
     }
 }
 

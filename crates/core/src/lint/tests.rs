@@ -101,6 +101,19 @@ fn what_is_not_known_is_taken_to_exist() {
         rules("", "ALTER TABLE x ALTER a SET NOT NULL"),
         ["set-not-null-scans-table"]
     );
+    assert_eq!(
+        rules("", "ALTER TABLE x ALTER a TYPE bigint, ALTER b SET NOT NULL"),
+        [
+            "set-not-null-scans-table",
+            "type-change-rewrites-table",
+            "type-change-breaks-plans"
+        ]
+    );
+    assert_eq!(rules("", "ALTER TABLE x ALTER a TYPE text"), [""; 0]);
+    assert_eq!(
+        rules("", "SELECT 1; DROP INDEX CONCURRENTLY IF EXISTS i"),
+        ["concurrently-in-transaction"]
+    );
     assert_eq!(rules("", "CREATE TABLE x (id int); CREATE INDEX i ON x (id)"), [""; 0]);
     let hidden = "CREATE TABLE t (id int); DO $$ BEGIN EXECUTE 'ALTER TABLE t ADD c int'; END $$;";
     assert_eq!(
@@ -110,14 +123,40 @@ fn what_is_not_known_is_taken_to_exist() {
     assert_eq!(rules(TABLES, "CREATE INDEX i ON nowhere (a)"), ["statement-fails"]);
 }
 
+/// The example of the contract, as it stands there.
+#[test]
+fn the_index_on_tips_is_one_finding() {
+    let tip = "CREATE TABLE \"Tip\" (id int PRIMARY KEY, \"createdAt\" timestamp);\n";
+    let text = "SELECT 1;\n\nCREATE INDEX \"tip_created_at_idx\" ON \"Tip\" (\"createdAt\");\n";
+    let findings = judged_on(tip, text, TransactionModel::Whole).findings;
+    let [finding] = findings.as_slice() else {
+        panic!("{findings:#?}")
+    };
+    let value = serde_json::to_value(finding).unwrap();
+    let expected = serde_json::json!({
+        "rule": "create-index-blocks-writes", "severity": "error", "category": "blocking",
+        "migration": "m", "file": "m.sql", "statement": 2,
+        "line": 3, "column": 1, "end_line": 3, "end_column": 58,
+        "relations": [{"name": "public.Tip", "lock": "SHARE", "existing": true}],
+        "work": "index-build", "fixable": true,
+    });
+    for (field, expected) in expected.as_object().unwrap() {
+        assert_eq!(&value[field], expected, "{field}");
+    }
+}
+
 /// The findings of one file on [`TABLES`], as its tool runs it.
 fn judged(text: &str, transaction: TransactionModel) -> Judged {
+    judged_on(TABLES, text, transaction)
+}
+
+fn judged_on(before: &str, text: &str, transaction: TransactionModel) -> Judged {
     let mut known = Knowledge {
         catalog: Catalog::empty(ServerVersion::of_major(15)),
         is_complete: true,
         small_rows: 10_000,
     };
-    let before = SourceFile::new("before.sql", TABLES);
+    let before = SourceFile::new("before.sql", before);
     for statement in &sql::parse(&before).unwrap().statements {
         known.pass(statement);
     }
