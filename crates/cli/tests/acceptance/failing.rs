@@ -14,7 +14,7 @@ const BEFORE: &str = r"
 ";
 
 /// A name, a migration, and the SQLSTATE it fails with. Each does something that must be undone before it fails.
-const CASES: [(&str, &str, &str); 14] = [
+const CASES: [(&str, &str, &str); 20] = [
     (
         "duplicates",
         "ALTER TABLE t ADD COLUMN c int; CREATE UNIQUE INDEX t_a ON t (a)",
@@ -79,6 +79,36 @@ const CASES: [(&str, &str, &str); 14] = [
         "enum_label",
         "ALTER TYPE mood ADD VALUE 'ok'; CREATE TABLE made (); ALTER TYPE mood ADD VALUE 'sad'",
         "42710",
+    ),
+    (
+        "after_a_dropped_column",
+        "ALTER TABLE t DROP COLUMN note; CREATE INDEX t_id ON t (id); ALTER TABLE nowhere ADD COLUMN c int",
+        "42P01",
+    ),
+    (
+        "after_a_dropped_key",
+        "ALTER TABLE parent DROP CONSTRAINT parent_pkey; CREATE INDEX t_id ON t (id); SELECT 1 / 0",
+        "22012",
+    ),
+    (
+        "after_a_renamed_column",
+        "ALTER TABLE t RENAME COLUMN a TO aa; CREATE INDEX t_aa ON t (aa); SELECT 1 / 0",
+        "22012",
+    ),
+    (
+        "after_a_renamed_table",
+        "ALTER TABLE t RENAME TO tt; CREATE INDEX tt_id ON tt (id); SELECT 1 / 0",
+        "22012",
+    ),
+    (
+        "after_a_seed",
+        "INSERT INTO parent VALUES (2); CREATE UNIQUE INDEX t_a ON t (a)",
+        "23505",
+    ),
+    (
+        "after_a_seed_and_an_index",
+        "INSERT INTO parent VALUES (2); CREATE INDEX t_id ON t (id); SELECT 1 / 0",
+        "22012",
     ),
     (
         "raised",

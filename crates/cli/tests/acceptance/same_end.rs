@@ -404,7 +404,57 @@ const OTHERS: &[Case] = &[
     (
         "path_set",
         PLAIN,
-        "CREATE SCHEMA $T_s; SET search_path = $T_s; CREATE TABLE t (a int); CREATE INDEX ON t (a); RESET search_path",
+        "CREATE SCHEMA $T_s; SET search_path = $T_s; CREATE TABLE t (a int); CREATE INDEX ON t (a); RESET search_path; CREATE INDEX ON $T (b)",
+    ),
+    (
+        "path_emptied",
+        PLAIN,
+        "SELECT pg_catalog.set_config('search_path', '', false); CREATE TABLE public.$T_q (a int); ALTER TABLE public.$T ADD CONSTRAINT $T_k CHECK (a > 0); SELECT pg_catalog.set_config('search_path', 'public', false)",
+    ),
+    (
+        "transaction_of_its_own",
+        PLAIN,
+        "BEGIN; ALTER TABLE $T ADD COLUMN z int; CREATE INDEX $T_z ON $T (z); COMMIT",
+    ),
+    (
+        "savepoint",
+        PLAIN,
+        "BEGIN; SAVEPOINT s; ALTER TABLE $T ADD COLUMN z int; RELEASE s; COMMIT",
+    ),
+    (
+        "between_comments_and_grants",
+        PLAIN,
+        "COMMENT ON TABLE $T IS 'x'; CREATE INDEX $T_c ON $T (c); COMMENT ON COLUMN $T.a IS 'y'; GRANT SELECT ON $T TO PUBLIC",
+    ),
+    (
+        "drop_column_then_index",
+        PLAIN,
+        "ALTER TABLE $T DROP COLUMN b, ADD COLUMN e int; CREATE INDEX $T_e ON $T (e)",
+    ),
+    (
+        "column_again_with_another_type",
+        PLAIN,
+        "ALTER TABLE $T DROP COLUMN b, ADD COLUMN b int; CREATE INDEX $T_b ON $T (b)",
+    ),
+    (
+        "key_over_a_new_column",
+        "CREATE TABLE $T (id int PRIMARY KEY, a int); INSERT INTO $T VALUES (1, 1);",
+        "ALTER TABLE $T DROP CONSTRAINT $T_pkey, ADD COLUMN k int NOT NULL DEFAULT 3, ADD CONSTRAINT $T_pkey PRIMARY KEY (id, k)",
+    ),
+    (
+        "filled_table_then_key",
+        PAIR,
+        "CREATE TABLE $T_n (id int PRIMARY KEY, p int); INSERT INTO $T_n SELECT id, id FROM $T_p; ALTER TABLE $T_n ADD CONSTRAINT $T_f FOREIGN KEY (p) REFERENCES $T_p (id)",
+    ),
+    (
+        "rename_then_index",
+        PLAIN,
+        "ALTER TABLE $T RENAME COLUMN a TO aa; CREATE INDEX $T_aa ON $T (aa); ALTER TABLE $T RENAME TO $T_new; CREATE INDEX $T_c ON $T_new (c)",
+    ),
+    (
+        "seed_and_index",
+        PAIR,
+        "INSERT INTO $T_p VALUES (1000, 1000); CREATE INDEX $T_a ON $T (a); ALTER TABLE $T_p ADD COLUMN z int; INSERT INTO $T_p VALUES (1001, 1001, 5)",
     ),
     (
         "temporary",

@@ -134,7 +134,7 @@ impl Work<'_> {
                 continue;
             }
             if let Kind::Set { name, values, .. } = &statement.kind {
-                self.set(file, statement, &mut session, name, values);
+                self.set(file, statement, &mut session, name, values, &initial);
                 continue;
             }
             let effect = effect(statement, self.catalog);
@@ -154,6 +154,7 @@ impl Work<'_> {
             }
             self.certainty = self.certainty.max(replay::apply(self.catalog, statement));
         }
+        self.catalog.search_path.clone_from(&initial.search_path);
         group::close_enum_values(&mut pieces, script);
         let pieces = schedule::order(pieces, &initial);
         self.plan.steps = group::steps(pieces, script, self.settings, &glued);
@@ -177,7 +178,15 @@ impl Work<'_> {
     }
 
     /// Session settings: nonstop's own bounds stand, the others go with each transaction.
-    fn set(&mut self, file: &SourceFile, statement: &Statement, session: &mut Settings, name: &str, values: &[String]) {
+    fn set(
+        &mut self,
+        file: &SourceFile,
+        statement: &Statement,
+        session: &mut Settings,
+        name: &str,
+        values: &[String],
+        initial: &Catalog,
+    ) {
         if session::is_bound(name) {
             self.plan.warnings.push(notice(
                 file,
@@ -188,8 +197,17 @@ impl Work<'_> {
             ));
             return;
         }
+        // The default of a session of ours is the path that the migration began with.
+        let values = if name == "search_path" && values.is_empty() {
+            &initial.search_path
+        } else {
+            values
+        };
         session.set(name, values);
         self.certainty = self.certainty.max(replay::apply(self.catalog, statement));
+        if name == "search_path" {
+            self.catalog.search_path = values.to_vec();
+        }
     }
 
     /// Statements that break running code: run with a warning, or refused.

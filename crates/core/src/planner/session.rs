@@ -26,11 +26,10 @@ pub(super) fn is_bound(name: &str) -> bool {
 }
 
 impl Settings {
+    /// No values: back to the default, which has to be said where the setting stood before in the same transaction.
     pub(super) fn set(&mut self, name: &str, values: &[String]) {
         self.in_force.retain(|(known, _)| known != name);
-        if !values.is_empty() {
-            self.in_force.push((name.to_owned(), values.to_vec()));
-        }
+        self.in_force.push((name.to_owned(), values.to_vec()));
     }
 
     /// Puts the settings in front of a piece that runs in a transaction. What runs alone was built with full names.
@@ -39,16 +38,16 @@ impl Settings {
             && !self.in_force.is_empty()
         {
             let prefix = self.in_force.iter().fold(SqlText::verbatim(""), |all, (name, values)| {
-                let value = if name == "search_path" {
-                    quoted_list(values)
-                } else {
-                    values.join(", ")
+                let value = match (name.as_str(), values.as_slice()) {
+                    (_, []) => SqlText::verbatim("NULL"),
+                    ("search_path", values) => sql!("{}", Literal(&quoted_list(values))),
+                    (_, values) => sql!("{}", Literal(&values.join(", "))),
                 };
                 sql!(
                     "{}SELECT pg_catalog.set_config({}, {}, true);\n",
                     all,
                     Literal(name),
-                    Literal(&value)
+                    value
                 )
             });
             instant.sql = sql!("{}{}", prefix, instant.sql);

@@ -266,6 +266,17 @@ fn settings_go_with_each_transaction_and_timeouts_are_ours() {
 }
 
 #[test]
+fn a_reset_path_is_the_one_before() {
+    let plan = plan("SET search_path = s; CREATE TABLE x (id int); RESET search_path; ALTER TABLE t ADD COLUMN z int;");
+    let steps: Vec<&str> = plan.steps[0].sql.iter().map(SqlText::as_str).collect();
+    assert_eq!(
+        steps[1],
+        "SELECT pg_catalog.set_config('search_path', '\"public\"', true);\nALTER TABLE t ADD COLUMN z int"
+    );
+    assert_eq!(plan.steps[0].locks.len(), 1);
+}
+
+#[test]
 fn as_written_is_the_file_itself() {
     let settings = PlanSettings {
         as_written: true,
