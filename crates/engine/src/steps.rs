@@ -167,40 +167,46 @@ pub(crate) fn together(all: &[SqlText]) -> SqlText {
     sql!("{};\nCOMMIT", rows)
 }
 
-/// What unwinding came to.
-#[derive(Debug, Default)]
-pub(crate) struct Unwound {
-    /// What was taken back, in words.
-    pub undone: Vec<String>,
-    /// Why it had to stop on the way: a step that cannot be taken back.
-    pub stuck: Option<String>,
+/// A step that is done, or may be, and cannot be taken back: what it was, and why. With one, nothing is taken back at all.
+pub(crate) async fn stuck(worker: &mut Worker<'_>, flight: &InFlight) -> Result<Option<(String, String)>, StepError> {
+    for step in &flight.steps {
+        let Undo::Impossible(reason) = &step.undo else { continue };
+        let Some(state) = to_take_back(flight, step) else {
+            continue;
+        };
+        let place = Place {
+            migration: flight.name.clone(),
+            step: step.id.clone(),
+        };
+        if leaves_something(worker, &place, step, state).await? {
+            return Ok(Some((summary(step), reason.clone())));
+        }
+    }
+    Ok(None)
 }
 
-/// How far unwinding goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Depth {
-    /// Down to a step that cannot be taken back; from there the next command goes on.
-    UntilStuck,
-    /// All the way, because there is no plan to go on with; what cannot be taken back stays and is told.
-    Whole,
+/// The state of a step that may have left something of ours.
+fn to_take_back(flight: &InFlight, step: &Step) -> Option<StepState> {
+    match flight.done.get(&step.id) {
+        Some(state @ (StepState::Started | StepState::Done)) => Some(*state),
+        Some(StepState::Found | StepState::Undone) | None => None,
+    }
 }
 
-/// Takes back, in reverse, what is done.
+/// Takes back, in reverse, all that is done, and gives what was taken back, in words. What cannot be is told and stays.
 pub(crate) async fn unwind(
     worker: &mut Worker<'_>,
     flight: &mut InFlight,
     failure: Option<&Failure>,
-    depth: Depth,
-) -> Result<Unwound, StepError> {
+) -> Result<Vec<String>, StepError> {
     let mut rows = vec![journal::settle(&flight.id, MigrationState::Undoing)];
     rows.extend(failure.map(|failure| journal::failed(&flight.id, failure)));
     worker.record(&together(&rows)).await?;
     failpoint::pass("undo-begun").await;
-    let mut unwound = Unwound::default();
+    let mut undone = Vec::new();
     for step in flight.steps.clone().iter().rev() {
-        let state = match flight.done.get(&step.id) {
-            Some(state @ (StepState::Started | StepState::Done)) => *state,
-            Some(StepState::Found | StepState::Undone) | None => continue,
+        let Some(state) = to_take_back(flight, step) else {
+            continue;
         };
         worker.check_lock().await?;
         let place = Place {
@@ -210,20 +216,18 @@ pub(crate) async fn unwind(
         let undo = match (&step.undo, leaves_something(worker, &place, step, state).await?) {
             (Undo::Nothing, _) | (_, false) => &[][..],
             (Undo::Steps(undo), true) => undo,
-            (Undo::Impossible(reason), true) if depth == Depth::UntilStuck => {
-                unwound.stuck = Some(reason.clone());
-                break;
-            }
             (Undo::Impossible(reason), true) => {
-                worker.events.send(Event::Warning {
-                    migration: Some(flight.name.clone()),
-                    message: format!("stays, because it cannot be taken back: {} ({reason})", summary(step)),
-                });
+                stays(worker, &place, step, &format!("it cannot be taken back ({reason})"));
                 &[][..]
             }
         };
         for (at, undo) in undo.iter().enumerate() {
-            take_back(worker, &place, undo).await?;
+            match take_back(worker, &place, undo).await {
+                Err(StepError::Failed(failure)) if is_about_nothing(&failure) => {
+                    stays(worker, &place, step, &format!("it is not there ({})", failure.message));
+                }
+                other => other?,
+            }
             if at == 0 {
                 failpoint::pass("undo-step-ran").await;
             }
@@ -234,14 +238,27 @@ pub(crate) async fn unwind(
         failpoint::pass("undo-step-done").await;
         flight.done.insert(step.id.clone(), StepState::Undone);
         if !undo.is_empty() {
-            unwound.undone.push(summary(step));
+            undone.push(summary(step));
         }
         worker.events.send(Event::StepUndone {
             migration: place.migration,
             step: place.step,
         });
     }
-    Ok(unwound)
+    Ok(undone)
+}
+
+fn stays(worker: &Worker<'_>, place: &Place, step: &Step, why: &str) {
+    worker.events.send(Event::Warning {
+        migration: Some(place.migration.clone()),
+        message: format!("stays as it is, because {why}: {}", summary(step)),
+    });
+}
+
+/// What would be taken back is gone, with its table, schema or the like: somebody has cleaned up by hand.
+fn is_about_nothing(failure: &Failure) -> bool {
+    let gone = ["42P01", "42703", "42704", "42883", "3F000"];
+    failure.sqlstate.as_deref().is_some_and(|state| gone.contains(&state))
 }
 
 /// Whether a step has left something; an INVALID index goes at once.

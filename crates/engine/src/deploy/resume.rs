@@ -3,8 +3,8 @@
 use super::run::{End, Run};
 use crate::event::{Event, Failure};
 use crate::history::{Row, RowState};
-use crate::journal::{self, InFlight, MigrationState, StepState};
-use crate::steps::{self, Depth};
+use crate::journal::{self, InFlight, MigrationState};
+use crate::steps;
 use crate::worker::{DeployError, StepError};
 use nonstop_core::hash::prisma_matches;
 use nonstop_core::migration::Migration;
@@ -55,8 +55,6 @@ impl Run<'_> {
                     steps: flight.steps.len(),
                     resumed: flight.finished(),
                 });
-                // What was taken back until a step that could not be is done again.
-                flight.done.retain(|_, state| *state != StepState::Undone);
                 let name = flight.name.clone();
                 let end = self.fly(flight).await?;
                 if end == End::Applied {
@@ -75,7 +73,7 @@ impl Run<'_> {
                 .unwrap_or_else(|| format!("the run was cut off; taken back, because {reason}")),
             ..Failure::default()
         };
-        match steps::unwind(&mut self.worker, flight, None, Depth::Whole).await {
+        match steps::unwind(&mut self.worker, flight, None).await {
             Ok(_) => {
                 self.settle_undone(flight, &failure).await?;
                 Ok(None)

@@ -8,7 +8,7 @@ use crate::failpoint;
 use crate::failure::render;
 use crate::history::{Entry, History};
 use crate::journal::{self, InFlight, MigrationState};
-use crate::steps::{self, Depth};
+use crate::steps;
 use crate::worker::{DeployError, Place, StepError, Worker};
 use nonstop_core::migration::Migration;
 use nonstop_core::plan::MigrationPlan;
@@ -212,7 +212,7 @@ impl Run<'_> {
             }
             Err(StepError::Failed(failure)) => match self.on_failure {
                 OnFailure::Unwind => self.take_back(flight, *failure).await,
-                OnFailure::Keep => self.keep(&flight, *failure, Vec::new()).await,
+                OnFailure::Keep => self.keep(&flight, *failure).await,
             },
             Err(StepError::Stopped) => {
                 let failure = Failure {
@@ -220,52 +220,54 @@ impl Run<'_> {
                     hint: Some("`nonstop deploy` goes on from here".to_owned()),
                     ..Failure::default()
                 };
-                self.keep(&flight, failure, Vec::new()).await
+                self.keep(&flight, failure).await
             }
             Err(StepError::Lost(error)) => Err(interrupted(error)),
         }
     }
 
     /// Leaves a migration where it is, for the next run.
-    async fn keep(&mut self, flight: &InFlight, failure: Failure, undone: Vec<String>) -> Result<End, DeployError> {
+    async fn keep(&mut self, flight: &InFlight, failure: Failure) -> Result<End, DeployError> {
         let rows = [
             journal::failed(&flight.id, &failure),
             self.history.fail(&flight.id, &render(&failure)),
         ];
         self.worker.record(&steps::together(&rows)).await?;
-        self.tell_failed(&flight.name, failure, undone, true);
+        self.tell_failed(&flight.name, failure, Vec::new(), true);
         Ok(End::Resumable)
     }
 
     async fn take_back(&mut self, mut flight: InFlight, mut failure: Failure) -> Result<End, DeployError> {
-        match steps::unwind(&mut self.worker, &mut flight, Some(&failure), Depth::UntilStuck).await {
-            Ok(unwound) => match unwound.stuck {
-                None => {
-                    self.settle_undone(&flight, &failure).await?;
-                    self.tell_failed(&flight.name, failure, unwound.undone, false);
-                    Ok(End::Failed)
-                }
-                Some(reason) => {
-                    let running = journal::settle(&flight.id, MigrationState::Running);
-                    self.worker.record(&running).await?;
-                    failure.hint = Some(format!(
-                        "{}a step before cannot be taken back ({reason}), so the migration stays begun: cure the cause, then \
-                         `nonstop deploy` goes on from there.",
-                        failure.hint.map(|hint| format!("{hint}; ")).unwrap_or_default(),
-                    ));
-                    self.keep(&flight, failure, unwound.undone).await
-                }
-            },
+        let unwound = match steps::stuck(&mut self.worker, &flight).await {
+            Ok(None) => steps::unwind(&mut self.worker, &mut flight, Some(&failure)).await,
+            Ok(Some((step, reason))) => {
+                failure.hint = Some(format!(
+                    "{}A step that is done cannot be taken back ({reason}): {step}. So all of it is kept. Cure the cause, \
+                     then `nonstop deploy` goes on from there. To give it up, say `nonstop resolve --rolled-back {}`: the \
+                     next deploy then takes back what can be, and runs it from the start.",
+                    failure.hint.map(|hint| format!("{hint}; ")).unwrap_or_default(),
+                    flight.name,
+                ));
+                return self.keep(&flight, failure).await;
+            }
+            Err(error) => Err(error),
+        };
+        match unwound {
+            Ok(undone) => {
+                self.settle_undone(&flight, &failure).await?;
+                self.tell_failed(&flight.name, failure, undone, false);
+                Ok(End::Failed)
+            }
             Err(StepError::Failed(second)) => {
                 failure.hint = Some(format!(
                     "Taking back what was done failed as well: {}. The next `nonstop deploy` takes it back.",
                     second.message
                 ));
-                self.keep(&flight, failure, Vec::new()).await
+                self.keep(&flight, failure).await
             }
             Err(StepError::Stopped) => {
                 failure.hint = Some("Taking back was stopped; the next `nonstop deploy` does it.".to_owned());
-                self.keep(&flight, failure, Vec::new()).await
+                self.keep(&flight, failure).await
             }
             Err(StepError::Lost(error)) => Err(interrupted(error)),
         }

@@ -3,7 +3,10 @@
 use crate::support::{Heard, check, ddl, index, planned, run_by_hand, validate, value};
 use nonstop_core::lock::LockMode::{AccessExclusive, ShareUpdateExclusive};
 use nonstop_core::migration::Migration;
-use nonstop_engine::event::{Event, Outcome};
+use nonstop_core::step::Undo;
+use nonstop_engine::event::{Event, Events, Outcome};
+use nonstop_engine::history::HistoryKind;
+use nonstop_engine::manage;
 use testkit::{TestDatabase, each_major};
 
 pub(crate) const TABLE: &str =
@@ -165,4 +168,110 @@ async fn a_valid_index_of_others_is_never_dropped() {
         assert_eq!(value(&database, SEEN).await.unwrap(), "index true 001");
     })
     .await;
+}
+
+/// Columns before and after a step that cannot be taken back, then an index that duplicates make fail.
+fn with_no_way_back() -> Migration {
+    let lock = [("t", AccessExclusive)];
+    let mut lossy = ddl("2", "UPDATE t SET c = 0", &[], "");
+    lossy.undo = Undo::Impossible("the old values are not kept".to_owned());
+    planned(
+        "1_lossy",
+        &[
+            ddl(
+                "1",
+                "ALTER TABLE t ADD COLUMN e int",
+                &lock,
+                "ALTER TABLE t DROP COLUMN IF EXISTS e",
+            ),
+            lossy,
+            ddl(
+                "3",
+                "ALTER TABLE t ADD COLUMN f int",
+                &lock,
+                "ALTER TABLE t DROP COLUMN f",
+            ),
+            index("4", "CREATE UNIQUE INDEX CONCURRENTLY u ON t (d)", "t", "u"),
+        ],
+    )
+}
+
+const COLUMNS: &str = "SELECT string_agg(attname, '' ORDER BY attname) FROM pg_attribute \
+    WHERE attrelid = 't'::regclass AND attnum > 0 AND NOT attisdropped";
+const ATTEMPTS: &str = "SELECT string_agg((finished_at IS NOT NULL)::int || '' || (rolled_back_at IS NOT NULL)::int, ',' \
+    ORDER BY started_at) FROM _prisma_migrations";
+
+/// Fails in the last step, with everything kept.
+async fn kept(database: &TestDatabase) {
+    prepared(database).await;
+    database.run("UPDATE t SET d = 7 WHERE id <= 2").await;
+    let (outcome, heard) = run_by_hand(database, &[with_no_way_back()]).await;
+    assert_eq!(outcome.unwrap(), Outcome::Resumable, "{:#?}", heard.all());
+    let (sqlstate, _, undone, resumable) = failure(&heard);
+    assert_eq!(
+        (sqlstate.as_deref(), undone.len(), resumable),
+        (Some("23505"), 0, true),
+        "{undone:?}"
+    );
+    let hint = heard.all().into_iter().find_map(|event| match event {
+        Event::MigrationFailed { error, .. } => error.hint,
+        _ => None,
+    });
+    let hint = hint.unwrap();
+    for part in [
+        "the old values are not kept",
+        "UPDATE t",
+        "resolve --rolled-back 1_lossy",
+    ] {
+        assert!(hint.contains(part), "{hint}");
+    }
+    assert_eq!(value(database, COLUMNS).await.unwrap(), "cdefid");
+    assert_eq!(value(database, ATTEMPTS).await.unwrap(), "00");
+}
+
+#[tokio::test]
+async fn with_no_way_back_everything_is_kept_and_goes_on() {
+    each_major(|database| async move {
+        kept(&database).await;
+        database.run("UPDATE t SET d = id").await;
+        let (outcome, heard) = run_by_hand(&database, &[with_no_way_back()]).await;
+        assert_eq!(outcome.unwrap(), Outcome::Done, "{:#?}", heard.all());
+        assert_eq!(value(&database, COLUMNS).await.unwrap(), "cdefid");
+        assert_eq!(value(&database, ATTEMPTS).await.unwrap(), "10");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn with_no_way_back_it_can_be_given_up() {
+    let majors = testkit::majors();
+    for cleaned in [false, true] {
+        let database = testkit::database(*majors.last().unwrap()).await;
+        kept(&database).await;
+        let (target, events) = (crate::support::target(&database), Events::silent());
+        let wait = std::time::Duration::from_secs(10);
+        manage::resolve_rolled_back(&target, HistoryKind::Prisma, "1_lossy", wait, &events)
+            .await
+            .unwrap();
+        // What somebody has taken away by hand stops nothing.
+        database
+            .run(if cleaned {
+                "ALTER TABLE t DROP COLUMN f"
+            } else {
+                "UPDATE t SET c = id"
+            })
+            .await;
+        database.run("UPDATE t SET d = id").await;
+        // Without the file, only taking back is left to be seen.
+        let (outcome, heard) = run_by_hand(&database, &[]).await;
+        assert_eq!(outcome.unwrap(), Outcome::Nothing, "{:#?}", heard.all());
+        let told =
+            |event: &Event| matches!(event, Event::Warning { message, .. } if message.contains("the old values"));
+        assert!(heard.all().iter().any(told), "{:#?}", heard.all());
+        assert_eq!(value(&database, COLUMNS).await.unwrap(), "cdid");
+        assert_eq!(value(&database, ATTEMPTS).await.unwrap(), "01");
+        let (outcome, heard) = run_by_hand(&database, &[with_no_way_back()]).await;
+        assert_eq!(outcome.unwrap(), Outcome::Done, "{:#?}", heard.all());
+        assert_eq!(value(&database, ATTEMPTS).await.unwrap(), "01,10");
+    }
 }
