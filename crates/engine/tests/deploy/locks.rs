@@ -151,18 +151,28 @@ async fn an_index_build_names_the_old_snapshot_and_waits() {
 async fn who_waits_for_the_history_lock_is_turned_away_during_a_build() {
     each_major(|database| async move {
         prepared(&database).await;
+        let old = database.connect().await;
+        old.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+            .await
+            .unwrap();
         let waiter = database.connect().await;
         let options = DeployOptions::default();
         let (outcome, heard, waited) = beside(&database, &[all_kinds()], &options, async |mut events| {
-            until(&mut events, |event| matches!(event, Event::MigrationStarted { .. })).await;
+            // The build cannot end before `old` does.
+            let building = |event: &Event| matches!(event, Event::LockWait { step, .. } if step == "5");
+            until(&mut events, building).await.expect("no wait was told");
             // As an older Prisma does it; its snapshot would hold up the build for ever.
-            waiter.batch_execute("SELECT pg_advisory_lock(72707369)").await
+            let waiting = waiter.batch_execute("SELECT pg_advisory_lock(72707369)");
+            let waited = tokio::time::timeout(Duration::from_secs(30), waiting).await;
+            old.batch_execute("COMMIT").await.unwrap();
+            waited.expect("nobody turned it away")
         })
         .await;
         assert_eq!(outcome.unwrap(), Outcome::Done, "{:#?}", heard.all());
-        if let Err(error) = waited {
-            assert_eq!(error.code().unwrap().code(), "57014");
-        }
+        assert_eq!(waited.unwrap_err().code().unwrap().code(), "57014");
+        let told =
+            |event: &Event| matches!(event, Event::Warning { message, .. } if message.starts_with("cancelled another"));
+        assert!(heard.all().iter().any(told), "{:#?}", heard.all());
     })
     .await;
 }
