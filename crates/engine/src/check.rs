@@ -62,6 +62,7 @@ fn found(query: &SqlText, violation: Option<&Violation>, mut rows: Vec<String>) 
     rows.truncate(SHOWN);
     let all = violation.map_or(query, |violation| &violation.find_all);
     Failure {
+        rule: None,
         statement: None,
         sqlstate: violation.map(|violation| violation.sqlstate.clone()),
         message: match violation {

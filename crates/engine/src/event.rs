@@ -220,6 +220,8 @@ pub struct Holder {
 /// Everything known about a failed statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
 pub struct Failure {
+    /// The rule that refused the statement, where it is a refusal.
+    pub rule: Option<String>,
     /// The statement.
     pub statement: Option<String>,
     /// The SQLSTATE.

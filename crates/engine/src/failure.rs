@@ -61,6 +61,7 @@ impl SqlError {
     /// For the user, with the statement that failed.
     pub fn failure(&self, statement: Option<String>) -> Failure {
         Failure {
+            rule: None,
             statement,
             sqlstate: self.sqlstate.clone(),
             message: self.message.clone(),
@@ -123,6 +124,7 @@ mod tests {
     #[test]
     fn the_log_tells_everything_that_is_known() {
         let failure = Failure {
+            rule: None,
             statement: Some("ALTER TABLE t …".to_owned()),
             sqlstate: Some("23505".to_owned()),
             message: "duplicate key".to_owned(),

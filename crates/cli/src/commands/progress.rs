@@ -47,7 +47,7 @@ impl Teller {
     /// One event.
     pub(super) fn tell(&self, event: &Event) {
         if let Event::MigrationFailed { error, .. } = event
-            && error.message.contains("(syntax-error)")
+            && error.rule.as_deref() == Some("syntax-error")
             && let Ok(mut seen) = self.is_syntax_error.lock()
         {
             *seen = true;

@@ -336,6 +336,7 @@ mod tests {
         let event = Event::MigrationFailed {
             migration: "20240101_x".to_owned(),
             error: Failure {
+                rule: None,
                 statement: Some("CREATE UNIQUE INDEX a\n  ON b (c)".to_owned()),
                 sqlstate: Some("23505".to_owned()),
                 message: "duplicate values of (c) in public.b".to_owned(),
