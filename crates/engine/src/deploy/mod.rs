@@ -3,6 +3,7 @@
 //! A readable loop: what an earlier run left is finished first, then all pending migrations are planned before anything is
 //! touched, then each runs, as one transaction where it is one, else step by step with the journal.
 
+mod hidden;
 mod prepare;
 mod resume;
 mod run;
@@ -20,8 +21,9 @@ use nonstop_core::pace::Bounds;
 use nonstop_core::plan::Plan;
 use nonstop_core::planner::plan_migration;
 use nonstop_core::settings::PlanSettings;
-use prepare::Foresight;
+use prepare::{Foresight, Prepared, Waiting};
 use run::{End, Run};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 pub use crate::history::HistoryKind;
@@ -170,10 +172,32 @@ impl Order<'_> {
         if session.is_pooled() && self.are_shut(&session, None, None, None).await? {
             return Ok(Outcome::Refused);
         }
-        let lock = HistoryLock::acquire(self.target, &name, self.options.wait, self.events);
-        let lock = lock.await.map_err(DeployError::HistoryLock)?;
+        let lock = HistoryLock::acquire(self.target, &name, self.options.wait, self.events).await;
+        if matches!(lock, Err(LockError::Pooled)) && self.are_shut(&session, None, None, None).await? {
+            return Ok(Outcome::Refused);
+        }
+        let lock = lock?;
         let unfinished = self.unfinished(&session).await?;
-        if self.are_shut(&session, Some(&lock), unfinished.as_ref(), None).await? {
+        let mut foreseen = match &unfinished {
+            Some(_) => None,
+            None => match self.foresee(&session, stop).await? {
+                Foreseen::Stopped => return Ok(Outcome::Resumable),
+                Foreseen::Unreadable => None,
+                Foreseen::Plans(foresight, ahead) => Some((*foresight, ahead)),
+            },
+        };
+        let plan = match (&unfinished, &foreseen) {
+            (Some(flight), _) => Some(prepare::begun(flight, &session)),
+            (None, Some((_, ahead))) => Some(prepare::plan_of(ahead, &session)),
+            (None, None) => None,
+        };
+        let shut = self.are_shut(&session, Some(&lock), unfinished.as_ref(), plan.as_ref());
+        if shut.await? {
+            return Ok(Outcome::Refused);
+        }
+        if let Some((_, ahead)) = &foreseen
+            && prepare::tell_refusals(self.events, ahead)
+        {
             return Ok(Outcome::Refused);
         }
         let rows = self.history.ensure(session.client()).await?;
@@ -202,13 +226,18 @@ impl Order<'_> {
             history: &self.history,
             on_failure: self.options.on_failure,
         };
-        let outcome = self.work(&mut run, applied).await;
+        let outcome = self.work(&mut run, foreseen.take(), applied).await;
         run.worker.close(in_a_word(&outcome)).await;
         outcome
     }
 
     /// Finishes what was left, then runs what is pending.
-    async fn work(&self, run: &mut Run<'_>, applied: &mut usize) -> Result<Outcome, DeployError> {
+    async fn work(
+        &self,
+        run: &mut Run<'_>,
+        foreseen: Option<(Foresight<'_>, VecDeque<Prepared>)>,
+        applied: &mut usize,
+    ) -> Result<Outcome, DeployError> {
         run.worker.open_run().await?;
         crate::failpoint::pass("run-opened").await;
         run.worker.end_orphans().await?;
@@ -226,24 +255,28 @@ impl Order<'_> {
         if pending.is_empty() {
             return Ok(if *applied == 0 { Outcome::Nothing } else { Outcome::Done });
         }
-        let mut foresight = self.foresight(&run.worker.session).await?;
-        let mut ahead = foresight.plan_ahead(&pending);
-        if prepare::tell_refusals(self.events, ahead.iter()) {
-            return Ok(Outcome::Refused);
-        }
-        for migration in pending {
+        let (mut foresight, mut ahead) = match foreseen {
+            Some(foreseen) => foreseen,
+            None => (self.foresight(&run.worker.session).await?, VecDeque::new()),
+        };
+        for (at, migration) in pending.iter().enumerate() {
             if run.worker.stop.is_wanted() {
                 return Ok(Outcome::Resumable);
             }
-            let prepared = if let Some(prepared) = ahead.pop_front() {
-                prepared
-            } else {
-                foresight.refresh(run.worker.session.client()).await?;
-                let prepared = foresight.plan(migration);
-                if prepare::tell_refusals(self.events, [&prepared]) {
+            if ahead.is_empty() {
+                let client = run.worker.session.client();
+                foresight.refresh(client).await?;
+                let waiting = self.waiting(&run.worker.stop);
+                let Some(plans) = foresight.plan_ahead(client, &pending[at..], &waiting).await? else {
+                    return Ok(Outcome::Resumable);
+                };
+                if prepare::tell_refusals(self.events, &plans) {
                     return Ok(Outcome::Refused);
                 }
-                prepared
+                ahead = plans;
+            }
+            let Some(prepared) = ahead.pop_front() else {
+                return Ok(Outcome::Done);
             };
             match run.migrate(migration, prepared).await? {
                 End::Applied => *applied += 1,
@@ -251,6 +284,29 @@ impl Order<'_> {
             }
         }
         Ok(Outcome::Done)
+    }
+
+    /// The plans as far ahead as they can be made, before anything is touched. What keeps them from being read is told by a
+    /// gate, or by what is tried next.
+    async fn foresee(&self, session: &Session, stop: &Stop) -> Result<Foreseen<'_>, DeployError> {
+        let Ok(rows) = self.history.read(session.client()).await else {
+            return Ok(Foreseen::Unreadable);
+        };
+        let rows = rows.unwrap_or_default();
+        let pending = pending(self.migrations, &recorded(&rows), self.options.until.as_deref())?;
+        let mut foresight = self.foresight(session).await?;
+        let ahead = foresight
+            .plan_ahead(session.client(), &pending, &self.waiting(stop))
+            .await?;
+        Ok(ahead.map_or(Foreseen::Stopped, |ahead| Foreseen::Plans(Box::new(foresight), ahead)))
+    }
+
+    fn waiting<'w>(&'w self, stop: &'w Stop) -> Waiting<'w> {
+        Waiting {
+            patience: self.options.patience,
+            events: self.events,
+            stop,
+        }
     }
 
     async fn foresight(&self, session: &Session) -> Result<Foresight<'_>, DeployError> {
@@ -293,18 +349,26 @@ impl Order<'_> {
     /// Everything but the doing.
     async fn rehearse(&self, session: &Session, run: &str) -> Result<Outcome, DeployError> {
         let unfinished = self.unfinished(session).await?;
-        if self.are_shut(session, None, unfinished.as_ref(), None).await? {
+        let mut plans = Vec::new();
+        let read = self.history.read(session.client()).await;
+        let rows = read.as_ref().ok().and_then(Option::as_deref).unwrap_or_default();
+        let pending = pending(self.migrations, &recorded(rows), self.options.until.as_deref())?;
+        if !pending.is_empty() && read.is_ok() {
+            let mut foresight = self.foresight(session).await?;
+            plans.extend(pending.iter().map(|migration| foresight.plan(migration)));
+        }
+        let plan = prepare::plan_of(&plans, session);
+        if self.are_shut(session, None, unfinished.as_ref(), Some(&plan)).await? {
             return Ok(Outcome::Refused);
         }
-        let rows = self.history.read(session.client()).await?.unwrap_or_default();
-        let pending = pending(self.migrations, &recorded(&rows), self.options.until.as_deref())?;
-        self.tell_started(session, run, &pending);
-        if pending.is_empty() {
-            return Ok(Outcome::Nothing);
+        // Gates that were passed over do not make it readable.
+        if let Err(error) = read {
+            return Err(error.into());
         }
-        let mut foresight = self.foresight(session).await?;
-        let plans: Vec<_> = pending.into_iter().map(|migration| foresight.plan(migration)).collect();
-        Ok(if prepare::tell_refusals(self.events, &plans) {
+        self.tell_started(session, run, &pending);
+        Ok(if pending.is_empty() {
+            Outcome::Nothing
+        } else if prepare::tell_refusals(self.events, &plans) {
             Outcome::Refused
         } else {
             Outcome::Done
@@ -318,6 +382,16 @@ impl Order<'_> {
             server_version: session.version().to_string(),
         });
     }
+}
+
+/// What could be known before anything was touched.
+enum Foreseen<'f> {
+    /// The plans.
+    Plans(Box<Foresight<'f>>, VecDeque<Prepared>),
+    /// The history cannot be read.
+    Unreadable,
+    /// The user did not want to wait.
+    Stopped,
 }
 
 fn in_a_word(outcome: &Result<Outcome, DeployError>) -> &'static str {

@@ -1,16 +1,23 @@
 //! Plans pending migrations, as far ahead as the catalog can be known.
 
+use super::hidden;
 use crate::event::{Event, Events, Failure};
 use crate::introspect::introspect;
+use crate::journal::InFlight;
+use crate::session::Session;
 use crate::target::Target;
+use crate::worker::DeployError;
 use nonstop_core::catalog::{Catalog, RelationKind};
 use nonstop_core::migration::Migration;
-use nonstop_core::plan::MigrationPlan;
+use nonstop_core::plan::{MigrationPlan, Plan};
 use nonstop_core::planner::Planned;
 use nonstop_core::quote::Name;
 use nonstop_core::settings::PlanSettings;
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Instant;
 use tokio_postgres::{Client, Error};
+
+pub(super) use hidden::Waiting;
 
 /// Plans one migration against the catalog, and brings the catalog to the state after it.
 pub type Planner = fn(&Migration, &mut Catalog, &PlanSettings) -> Planned;
@@ -26,6 +33,8 @@ pub(super) struct Prepared {
 /// The catalog as it will be when the next migration runs.
 pub(super) struct Foresight<'s> {
     catalog: Catalog,
+    /// What could not be read when the catalog was.
+    locked_away: BTreeSet<Name>,
     /// A migration was planned whose outcome is not known from its text.
     is_stale: bool,
     search_path: Vec<String>,
@@ -42,8 +51,10 @@ impl<'s> Foresight<'s> {
         planner: Planner,
     ) -> Result<Self, Error> {
         let search_path = vec![target.schema.clone()];
+        let catalog = introspect(client, &search_path, settings.small_rows).await?;
         Ok(Self {
-            catalog: introspect(client, &search_path, settings.small_rows).await?,
+            locked_away: catalog.locked_away.clone(),
+            catalog,
             is_stale: false,
             search_path,
             settings,
@@ -55,6 +66,7 @@ impl<'s> Foresight<'s> {
     pub(super) async fn refresh(&mut self, client: &Client) -> Result<(), Error> {
         if self.is_stale {
             self.catalog = introspect(client, &self.search_path, self.settings.small_rows).await?;
+            self.locked_away.clone_from(&self.catalog.locked_away);
             self.is_stale = false;
         }
         Ok(())
@@ -78,16 +90,57 @@ impl<'s> Foresight<'s> {
     }
 
     /// Plans up to and with the first one after which the catalog must be read again: a refusal among these is known before
-    /// anything is touched.
-    pub(super) fn plan_ahead(&mut self, pending: &[&Migration]) -> VecDeque<Prepared> {
-        let mut ahead = VecDeque::new();
-        for migration in pending {
-            if self.is_stale || migration.up.is_none() {
-                break;
+    /// anything is touched. `None`: the user did not want to wait.
+    ///
+    /// What somebody holds in ACCESS EXCLUSIVE could not be read, and without it what a plan would take away could not be
+    /// put back: then the holder is waited for, and everything is read and planned again.
+    pub(super) async fn plan_ahead(
+        &mut self,
+        client: &Client,
+        pending: &[&Migration],
+        waiting: &Waiting<'_>,
+    ) -> Result<Option<VecDeque<Prepared>>, DeployError> {
+        let started = Instant::now();
+        loop {
+            let mut ahead = VecDeque::new();
+            for migration in pending {
+                if self.is_stale || (migration.up.is_none() && !ahead.is_empty()) {
+                    break;
+                }
+                ahead.push_back(self.plan(migration));
             }
-            ahead.push_back(self.plan(migration));
+            let Some(hidden) = hidden::of(&ahead, &self.locked_away) else {
+                return Ok(Some(ahead));
+            };
+            if !waiting.for_holders(client, &hidden, started).await? {
+                return Ok(None);
+            }
+            self.is_stale = true;
+            self.refresh(client).await?;
         }
-        ahead
+    }
+}
+
+/// These as one plan.
+pub(super) fn plan_of<'p>(prepared: impl IntoIterator<Item = &'p Prepared>, session: &Session) -> Plan {
+    let plans = prepared.into_iter().map(|prepared| prepared.plan.clone());
+    Plan {
+        server_version: session.version(),
+        migrations: plans.collect(),
+    }
+}
+
+/// The steps of a migration that an earlier run has begun, which are looked at whole: they are finished or taken back.
+pub(super) fn begun(flight: &InFlight, session: &Session) -> Plan {
+    Plan {
+        server_version: session.version(),
+        migrations: vec![MigrationPlan {
+            name: flight.name.clone(),
+            checksum: flight.checksum.clone(),
+            steps: flight.steps.clone(),
+            warnings: Vec::new(),
+            refusals: Vec::new(),
+        }],
     }
 }
 
@@ -100,6 +153,7 @@ pub(super) fn tell_refusals<'p>(events: &Events, prepared: impl IntoIterator<Ite
             events.send(Event::MigrationFailed {
                 migration: prepared.plan.name.clone(),
                 error: Failure {
+                    rule: Some(notice.rule.clone()),
                     statement: Some(notice.sql.to_string()),
                     message: format!("refused ({}): {}", notice.rule, notice.message),
                     hint: Some(notice.help.clone()),

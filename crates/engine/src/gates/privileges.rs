@@ -6,6 +6,7 @@ use super::{Finding, Looked, Subject};
 use nonstop_core::lock::LockMode;
 use nonstop_core::quote::{Ident, Name};
 use nonstop_core::sql;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use tokio_postgres::types::Type;
 
@@ -30,6 +31,8 @@ struct Seen {
 struct Table {
     name: Name,
     mode: LockMode,
+    /// Whether a step takes that mode on it and on nothing else: then the statement is about this table.
+    alone: bool,
     owner: String,
     /// The owner, or a member of it.
     owns: bool,
@@ -37,6 +40,8 @@ struct Table {
     refers: bool,
     /// `INSERT`, `UPDATE` or `DELETE`.
     writes: bool,
+    /// `TRUNCATE`, or `MAINTAIN` (17): some statements with strong locks need no more.
+    strong: bool,
 }
 
 const ROLE: &str = "
@@ -54,7 +59,10 @@ const TABLES: &str = "
                AND (has_table_privilege(c.oid, 'UPDATE') OR has_table_privilege(c.oid, 'DELETE')
                     OR has_table_privilege(c.oid, 'TRUNCATE')),
            has_table_privilege(c.oid, 'INSERT') OR has_table_privilege(c.oid, 'UPDATE')
-               OR has_table_privilege(c.oid, 'DELETE')
+               OR has_table_privilege(c.oid, 'DELETE'),
+           has_table_privilege(c.oid, 'TRUNCATE')
+               OR CASE WHEN current_setting('server_version_num')::int >= 170000
+                       THEN has_table_privilege(c.oid, 'MAINTAIN') ELSE false END
     FROM unnest($1::text[], $2::text[]) t(schema, name)
     JOIN pg_namespace n ON n.nspname = t.schema
     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.name AND c.relkind IN ('r', 'p', 'm', 'v', 'S', 'f')
@@ -83,12 +91,14 @@ pub(super) async fn look(subject: &Subject<'_>) -> Looked {
     let table = |row: &tokio_postgres::Row| {
         let name = Name::new(row.try_get::<_, &str>(0)?, row.try_get::<_, &str>(1)?);
         Ok(Table {
-            mode: modes.get(&name).copied().unwrap_or(LockMode::AccessShare),
+            mode: modes.get(&name).map_or(LockMode::AccessShare, |need| need.0),
+            alone: modes.get(&name).is_some_and(|need| need.1),
             name,
             owner: row.try_get(2)?,
             owns: row.try_get(3)?,
             refers: row.try_get(4)?,
             writes: row.try_get(5)?,
+            strong: row.try_get(6)?,
         })
     };
     let tables: Result<Vec<Table>, tokio_postgres::Error> = rows.iter().map(table).collect();
@@ -105,17 +115,25 @@ pub(super) async fn look(subject: &Subject<'_>) -> Looked {
     }))
 }
 
-/// The strongest mode that the plan takes on each relation.
-fn modes(subject: &Subject<'_>) -> BTreeMap<Name, LockMode> {
-    let mut modes = BTreeMap::new();
+/// The strongest mode that the plan takes on each relation, and whether a step takes it there and nowhere else.
+fn modes(subject: &Subject<'_>) -> BTreeMap<Name, (LockMode, bool)> {
+    let mut modes: BTreeMap<Name, (LockMode, bool)> = BTreeMap::new();
     let steps = subject
         .plan
         .iter()
         .flat_map(|plan| &plan.migrations)
         .flat_map(|one| &one.steps);
-    for lock in steps.flat_map(|step| &step.locks) {
-        let mode = modes.entry(lock.relation.clone()).or_insert(lock.mode);
-        *mode = (*mode).max(lock.mode);
+    for step in steps {
+        for lock in &step.locks {
+            let others = step.locks.iter().filter(|other| other.relation != lock.relation);
+            let alone = others.into_iter().all(|other| other.mode < lock.mode);
+            let (mode, is_alone) = modes.entry(lock.relation.clone()).or_insert((lock.mode, alone));
+            match lock.mode.cmp(mode) {
+                Ordering::Greater => (*mode, *is_alone) = (lock.mode, alone),
+                Ordering::Equal => *is_alone |= alone,
+                Ordering::Less => {}
+            }
+        }
     }
     modes
 }
@@ -148,17 +166,28 @@ fn judge(seen: &Seen) -> Finding {
     }
     let missing = seen.tables.iter().filter(|table| !table.is_enough());
     findings.extend(missing.map(|table| {
+        let grant = sql!("GRANT {} TO {}", Ident(&table.owner), role);
+        if table.may_be_enough() {
+            // Dropping a table locks those that it refers to, and needs nothing of them.
+            return Finding::warning(format!(
+                "the plan locks {}, which belongs to {}: if a statement changes it, only its owner may ({grant}).",
+                table.name, table.owner
+            ));
+        }
         Finding::stop(format!(
-            "the plan changes {}, which belongs to {}: only its owner may. Run as {1}, or {}.",
-            table.name,
-            table.owner,
-            sql!("GRANT {} TO {}", Ident(&table.owner), role)
+            "the plan changes {}, which belongs to {}: only its owner may. Run as {1}, or {grant}.",
+            table.name, table.owner
         ))
     }));
     Finding::all(findings, &format!("the role {} may do all of it", seen.role))
 }
 
 impl Table {
+    /// Whether the lock may be that of a statement which needs no owner here.
+    fn may_be_enough(&self) -> bool {
+        !self.alone || self.strong
+    }
+
     /// What the strongest lock of the plan betrays about the statements that need it.
     fn is_enough(&self) -> bool {
         match self.mode {
@@ -195,10 +224,12 @@ mod tests {
         Table {
             name: Name::new("public", "Tip"),
             mode,
+            alone: true,
             owner: "app owner".into(),
             owns: false,
             refers: true,
             writes: true,
+            strong: false,
         }
     }
 
@@ -238,6 +269,22 @@ mod tests {
             let finding = judge(&seen);
             assert_eq!(finding.verdict, Verdict::Stop);
             assert!(finding.message.contains(grant), "{}", finding.message);
+        }
+    }
+
+    #[test]
+    fn a_strong_lock_beside_others_is_only_a_warning() {
+        let beside = Table {
+            alone: false,
+            ..table(LockMode::AccessExclusive)
+        };
+        let truncated = Table {
+            strong: true,
+            ..table(LockMode::AccessExclusive)
+        };
+        for table in [beside, truncated] {
+            let tables = vec![table];
+            assert_eq!(judge(&Seen { tables, ..fine() }).verdict, Verdict::Warning);
         }
     }
 

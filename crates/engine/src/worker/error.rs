@@ -56,6 +56,21 @@ pub enum DeployError {
         /// The part.
         statement: String,
     },
+    /// Somebody holds in ACCESS EXCLUSIVE what a plan touches, so that it cannot be read.
+    #[error(
+        "migration {migration} touches {relations}, which could not be read for {seconds} s, because it is held in ACCESS \
+         EXCLUSIVE by {holders}. Nothing was touched. End or wait for who holds it, then run `nonstop deploy` again."
+    )]
+    Hidden {
+        /// The migration.
+        migration: String,
+        /// What it touches.
+        relations: String,
+        /// How long it was waited for.
+        seconds: u64,
+        /// Who holds it.
+        holders: String,
+    },
     /// Rows of the history that say failed, and are not ours to go on with.
     #[error("{0}")]
     FailedHistory(String),
@@ -127,6 +142,7 @@ impl DeployError {
             | DeployError::Interrupted(_)
             | DeployError::LockLost(_)
             | DeployError::Unknowable { .. }
+            | DeployError::Hidden { .. }
             | DeployError::FailedHistory(_)
             | DeployError::History(_)
             | DeployError::Gate(_)
@@ -142,6 +158,7 @@ impl DeployError {
             DeployError::Interrupted(_) | DeployError::LockLost(_) | DeployError::StoppedRecording => {
                 Outcome::Resumable
             }
+            DeployError::HistoryLock(LockError::Pooled) => Outcome::Refused,
             _ => Outcome::Failed,
         }
     }
