@@ -179,7 +179,7 @@ impl Builder<'_> {
         }
     }
 
-    pub(super) fn compact(&mut self, table: Option<&NameRef>) {
+    pub(super) fn compact(&mut self, table: Option<&NameRef>, vacuum: bool) {
         let Some(table) = table else {
             self.effect.outside_transaction = true;
             return self.opaque("CLUSTER or VACUUM FULL of every table");
@@ -187,6 +187,8 @@ impl Builder<'_> {
         let Some(table) = self.existing(table, false) else {
             return;
         };
+        // CLUSTER of a partitioned table commits after each leaf (15).
+        self.effect.outside_transaction = vacuum || self.is_partitioned(&table);
         self.lock_family(&table, AccessExclusive);
         self.work_family(&table, Work::Rewrite);
     }

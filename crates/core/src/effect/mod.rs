@@ -303,7 +303,7 @@ impl Builder<'_> {
                 index,
                 concurrently,
             } => self.reindex(name.as_ref(), *index, *concurrently),
-            Kind::Compact { table } => self.compact(table.as_ref()),
+            Kind::Compact { table, vacuum } => self.compact(table.as_ref(), *vacuum),
             Kind::Maintain { tables, vacuum } => {
                 self.effect.outside_transaction = *vacuum;
                 self.lock_refs(tables, LockMode::ShareUpdateExclusive);

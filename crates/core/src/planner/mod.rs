@@ -3,6 +3,7 @@
 //! Statements become pieces (`rewrite`), pieces find their order (`schedule`), neighbours share transactions
 //! (`group`). What the plan says is what `deploy` runs.
 
+mod estimate;
 pub(crate) mod glue;
 mod group;
 mod schedule;
@@ -158,6 +159,7 @@ impl Work<'_> {
         group::close_enum_values(&mut pieces, script);
         let pieces = schedule::order(pieces, &initial);
         self.plan.steps = group::steps(pieces, script, self.settings, &glued);
+        estimate::fill(&mut self.plan.steps, &initial);
     }
 
     fn pieces(

@@ -28,7 +28,7 @@ fn plan_on(major: u32, text: &str, settings: &PlanSettings) -> MigrationPlan {
     plan_migration(&migration(text), &mut catalog, settings).plan
 }
 
-fn plan(text: &str) -> MigrationPlan {
+pub(super) fn plan(text: &str) -> MigrationPlan {
     plan_on(
         15,
         text,

@@ -283,6 +283,8 @@ pub enum Kind {
     Compact {
         /// The table; `None` for all.
         table: Option<NameRef>,
+        /// It is `VACUUM FULL`, which never runs in a transaction.
+        vacuum: bool,
     },
     /// `VACUUM`, `ANALYZE`.
     Maintain {

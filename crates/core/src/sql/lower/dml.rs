@@ -75,12 +75,14 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
         },
         NodeEnum::ClusterStmt(cluster) => Kind::Compact {
             table: cluster.relation.as_ref().map(relation),
+            vacuum: false,
         },
         NodeEnum::VacuumStmt(vacuum) => {
             let tables: Vec<NameRef> = vacuum.rels.iter().filter_map(vacuum_relation).collect();
             if vacuum.is_vacuumcmd && super::names::option(&vacuum.options, "full").is_some() {
                 Kind::Compact {
                     table: tables.into_iter().next(),
+                    vacuum: true,
                 }
             } else {
                 Kind::Maintain {
