@@ -5,6 +5,7 @@ mod project;
 mod demo;
 mod deploy;
 mod manage;
+mod readme;
 mod secrets;
 
 use testkit::TestDatabase;
