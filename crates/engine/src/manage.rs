@@ -33,8 +33,8 @@ pub struct Status {
     pub history: Diagnosis,
     /// Who holds the history lock.
     pub holders: Vec<Holder>,
-    /// What a run of ours has begun and neither finished nor taken back; the next deploy does. Its row is among the
-    /// failed or running ones of the history as well, where there is one.
+    /// What a run of ours has begun and neither finished nor taken back; the next deploy does, so its row is not among the
+    /// failed ones of the history.
     pub unfinished: Option<Unfinished>,
     /// INVALID indexes and NOT VALID constraints.
     pub leftovers: Vec<Leftover>,
@@ -81,13 +81,18 @@ pub async fn status(target: &Target, kind: HistoryKind, migrations: &[Migration]
         Found::Nothing => (false, Vec::new(), Vec::new()),
         Found::Foreign(tables) => (false, tables, Vec::new()),
     };
+    let unfinished = unfinished(client, &history).await?;
+    let mut diagnosis = diagnose(&rows, migrations, holders.first());
+    if let Some(one) = &unfinished {
+        diagnosis.failed.retain(|attempt| attempt.id != one.id);
+    }
     let status = Status {
         server_version: session.version(),
         table: history.table().clone(),
         managed,
         foreign_tables,
-        history: diagnose(&rows, migrations, holders.first()),
-        unfinished: unfinished(client, &history).await?,
+        history: diagnosis,
+        unfinished,
         leftovers: leftovers(client).await?,
         holders,
     };

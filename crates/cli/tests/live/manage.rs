@@ -104,6 +104,56 @@ async fn a_failed_migration_and_the_way_out() {
 }
 
 #[tokio::test]
+async fn what_a_run_left_unfinished() {
+    let Some(database) = newest().await else { return };
+    let project = Project::prisma(&[("20240101000000_a", "CREATE TABLE a (id int, c int);")]);
+    assert_eq!(project.on(&database, &["deploy"]).code, 0);
+    database
+        .run("INSERT INTO a SELECT i, 7 FROM generate_series(1, 20000) i; ANALYZE a")
+        .await;
+    project.write(
+        "prisma/migrations/20240102000000_b/migration.sql",
+        "ALTER TABLE a ADD CONSTRAINT k CHECK (id > 0);\nALTER TABLE a ADD CONSTRAINT l CHECK (c < 7);",
+    );
+    let ran = project.on(&database, &["deploy", "--on-failure", "keep"]);
+    assert_eq!(ran.code, 4, "{ran:?}");
+    insta::assert_snapshot!(project.on(&database, &["status"]).shown(), @r"
+    PostgreSQL N, history in public._prisma_migrations
+    1 migration applied, the last 20240101000000_a at TIME UTC
+    unfinished 20240102000000_b, 1 of 5 steps done
+        public.a holds rows for which (c < 7) is false
+
+    What to do:
+      nonstop deploy
+          goes on from there, or takes it back if its file was changed, then applies what is pending
+    [1]
+    ");
+    let document = project.on(&database, &["status", "--format", "json"]).json();
+    assert_eq!(document["failed"], serde_json::json!([]));
+    assert_eq!(document["unfinished"]["name"], "20240102000000_b");
+    assert_eq!(document["next"], serde_json::json!(["nonstop deploy"]));
+    let resolved = project.on(&database, &["resolve", "--rolled-back", "20240102000000_b"]);
+    assert_eq!(resolved.code, 0, "{resolved:?}");
+    insta::assert_snapshot!(project.on(&database, &["status"]).shown(), @r"
+    PostgreSQL N, history in public._prisma_migrations
+    1 migration applied, the last 20240101000000_a at TIME UTC
+    1 earlier attempt rolled back; they block nothing
+    unfinished 20240102000000_b, 1 of 5 steps done, being taken back
+        public.a holds rows for which (c < 7) is false
+    1 migration pending:
+      20240102000000_b
+
+    What to do:
+      nonstop deploy
+          takes back what was begun, then applies what is pending
+    [1]
+    ");
+    database.run("UPDATE a SET c = 1").await;
+    assert_eq!(project.on(&database, &["deploy"]).code, 0);
+    assert_eq!(project.on(&database, &["status"]).code, 0);
+}
+
+#[tokio::test]
 async fn a_database_without_history() {
     let Some(database) = newest().await else { return };
     database.run("CREATE TABLE a (id int)").await;

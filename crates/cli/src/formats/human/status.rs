@@ -4,6 +4,7 @@ use super::events::holder;
 use super::{DIM, ERROR, GOOD, NAME, WARNING, count, indent, shell, styled};
 use nonstop_engine::history::Attempt;
 use nonstop_engine::manage::Status;
+use nonstop_engine::unfinished::Unfinished;
 use std::io::{self, Write};
 
 /// A command that leads on, and when it is the right one.
@@ -43,11 +44,12 @@ pub fn ways_out(status: &Status) -> Vec<WayOut> {
             "if everything of it is there",
         ));
     }
-    if !history.pending.is_empty() || !history.failed.is_empty() {
-        let when = if history.failed.is_empty() {
-            "applies what is pending"
-        } else {
-            "then: applies what is pending"
+    if !history.pending.is_empty() || !history.failed.is_empty() || status.unfinished.is_some() {
+        let when = match &status.unfinished {
+            Some(one) if goes_back(status, one) => "takes back what was begun, then applies what is pending",
+            Some(_) => "goes on from there, or takes it back if its file was changed, then applies what is pending",
+            None if history.failed.is_empty() => "applies what is pending",
+            None => "then: applies what is pending",
         };
         ways.push(way("nonstop deploy".to_owned(), when));
     }
@@ -84,6 +86,7 @@ pub fn render(status: &Status, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     failed(status, out)?;
+    unfinished(status, out)?;
     if let Some(attempt) = &history.running {
         let begun = moment(attempt.started_at);
         writeln!(
@@ -116,6 +119,37 @@ pub fn render(status: &Status, out: &mut dyn Write) -> io::Result<()> {
         for way in ways {
             writeln!(out, "  {}\n      {}", styled(NAME, way.command), styled(DIM, way.when))?;
         }
+    }
+    Ok(())
+}
+
+/// It was resolved as rolled back, or taking it back has begun already.
+fn goes_back(status: &Status, one: &Unfinished) -> bool {
+    let void = &status.history.rolled_back;
+    one.undoing || void.iter().any(|attempt| attempt.id == one.id)
+}
+
+/// What a run has begun, as long as nobody is at it.
+fn unfinished(status: &Status, out: &mut dyn Write) -> io::Result<()> {
+    let Some(one) = status.unfinished.as_ref() else {
+        return Ok(());
+    };
+    if status.history.running.is_none() {
+        let doing = if goes_back(status, one) {
+            ", being taken back"
+        } else {
+            ""
+        };
+        writeln!(
+            out,
+            "{} {}, {} of {} done{doing}",
+            styled(WARNING, "unfinished"),
+            styled(NAME, &one.name),
+            one.done,
+            count(usize::try_from(one.steps).unwrap_or_default(), "step"),
+        )?;
+        let why = one.failure.as_deref().unwrap_or("its run was cut off");
+        writeln!(out, "{}", indent(why, 4))?;
     }
     Ok(())
 }

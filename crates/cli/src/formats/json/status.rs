@@ -5,6 +5,7 @@ use nonstop_engine::event::Holder;
 use nonstop_engine::gates::{Leftover, LeftoverKind};
 use nonstop_engine::history::Diagnosis;
 use nonstop_engine::manage::Status;
+use nonstop_engine::unfinished::Unfinished;
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -19,6 +20,7 @@ struct Document<'a> {
     history: &'a Diagnosis,
     foreign_tables: &'a [String],
     holders: &'a [Holder],
+    unfinished: Option<&'a Unfinished>,
     leftovers: Vec<LeftoverOf<'a>>,
     next: Vec<String>,
 }
@@ -41,6 +43,7 @@ pub fn render(status: &Status, out: &mut dyn Write) -> io::Result<()> {
         history: &status.history,
         foreign_tables: &status.foreign_tables,
         holders: &status.holders,
+        unfinished: status.unfinished.as_ref(),
         leftovers: status.leftovers.iter().map(leftover).collect(),
         next: ways_out(status).into_iter().map(|way| way.command).collect(),
     };
