@@ -16,6 +16,7 @@ const USAGE: &str = "\
 usage: ./x <verb>
 
   test [name…]  format, clippy, walls, doctests, tests on every PostgreSQL major that is here; with names only those tests
+  chaos         kills at a hundred random moments, and at each point of the journal on every major that is here
   demo [flag…]  nonstop demo, built for speed
   majors        fetch the PostgreSQL majors that this machine lacks";
 
@@ -36,6 +37,7 @@ fn run(arguments: &[String]) -> Result<()> {
     };
     match verb.as_str() {
         "test" => suite::run(rest),
+        "chaos" => suite::chaos(),
         "demo" => demo(rest),
         "majors" => fetch_majors(),
         "help" | "--help" | "-h" => {

@@ -1,4 +1,4 @@
-//! `./x test`: everything that must hold, on every PostgreSQL major that is here.
+//! `./x test` and `./x chaos`: what must hold, on every PostgreSQL major that is here.
 
 use crate::majors;
 use anyhow::{Context as _, Result, bail};
@@ -38,16 +38,38 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
             &mut cargo(&["test", "--workspace", "--doc", "--quiet"]),
         ));
     }
-    let left_out = majors::fetch(&testkit::MAJORS);
-    let servers = Servers::start()?;
     let mut tests = runner();
     tests.args(arguments);
+    on_servers("tests", tests, outcomes)
+}
+
+/// `./x chaos`: a hundred kills at random moments, and one at each point of the journal.
+pub(crate) fn chaos() -> Result<()> {
+    let mut kills = cargo(&[
+        "test",
+        "--package",
+        "nonstop-engine",
+        "--test",
+        "deploy",
+        "--",
+        "kills::",
+    ]);
+    kills
+        .args(["--nocapture", "--test-threads=2"])
+        .env("NONSTOP_CHAOS", "100");
+    on_servers("kills", kills, Vec::new())
+}
+
+/// Runs tests on one server of each major that is here, and tells all outcomes.
+fn on_servers(name: &'static str, mut tests: Command, mut outcomes: Vec<Outcome>) -> Result<()> {
+    let left_out = majors::fetch(&testkit::MAJORS);
+    let servers = Servers::start()?;
     for server in &servers.running {
         let base = server.url("");
         let variable = testkit::servers::variable(server.programs().major());
         tests.env(variable, base.trim_end_matches('/'));
     }
-    outcomes.push(step("tests", &mut tests));
+    outcomes.push(step(name, &mut tests));
     let here = servers.names();
     drop(servers);
     tell(&outcomes, &here, &left_out)

@@ -105,7 +105,7 @@ pub async fn deploy_by(
         options,
         events,
     };
-    let outcome = order.carry_out(&stop, &mut applied).await;
+    let outcome = Box::pin(order.carry_out(&stop, &mut applied)).await;
     events.send(Event::RunFinished {
         outcome: outcome.as_ref().map_or_else(DeployError::outcome, |outcome| *outcome),
         applied,
