@@ -4,8 +4,11 @@
 
 pub mod as_written;
 pub mod compare;
+pub mod oracle;
 pub mod pooler;
 pub mod proxy;
+mod ran;
 pub mod servers;
 
+pub use ran::Ran;
 pub use servers::{MAJORS, TestDatabase, database, each_major, majors, own_server, programs};

@@ -1,6 +1,5 @@
 //! Histories of real projects: the end is the one as written, also when every table counts as large.
 
-use crate::oracle::Oracle;
 use crate::support::{corpus, corpus_path, nonstop, oldest_and_newest};
 use nonstop::layouts::{Folder, LayoutChoice};
 use std::collections::BTreeMap;
@@ -8,6 +7,7 @@ use std::time::Instant;
 use testkit::TestDatabase;
 use testkit::as_written::{AfterFailure, Tool, apply};
 use testkit::compare::{Snapshot, assert_same, row_counts, snapshot};
+use testkit::oracle::Oracle;
 
 /// Each way of deploying must come to the same end.
 const WAYS: [&[&str]; 2] = [

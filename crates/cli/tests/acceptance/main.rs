@@ -3,7 +3,6 @@
 #![expect(clippy::print_stderr, reason = "what a test leaves out must be seen")]
 
 mod support;
-mod oracle;
 mod corpus;
 mod failing;
 mod prisma;

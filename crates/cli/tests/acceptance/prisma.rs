@@ -1,10 +1,10 @@
 //! nonstop and the real Prisma CLI on one history: each accepts what the other wrote.
 
-use crate::oracle::Oracle;
 use crate::support::{HistoryRow, Project, history, nonstop, with_schema};
 use std::time::Duration;
 use testkit::TestDatabase;
 use testkit::compare::{assert_same, snapshot};
+use testkit::oracle::Oracle;
 use tokio::process::Child;
 
 const UP_TO_DATE: &str = "Database schema is up to date!";

@@ -1,11 +1,11 @@
 //! The stuck production queue: CONCURRENTLY among other statements failed inside the common transaction, and twelve
 //! migrations wait behind it. The unedited file is deployed, and Prisma agrees.
 
-use crate::oracle::Oracle;
 use crate::support::{Project, history, nonstop};
 use std::fmt::Write as _;
 use testkit::as_written::{AfterFailure, Tool, apply};
 use testkit::compare::snapshot;
+use testkit::oracle::Oracle;
 
 const STUCK: &str = "20251225_step6_waitlist_party_only";
 const FILE: &str = r#"-- Step 6: the waitlist is for parties only.

@@ -3,43 +3,11 @@
 use nonstop::layouts::{Folder, LayoutChoice, read_folder};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 use tempfile::TempDir;
+use testkit::Ran;
 use tokio::process::Command;
 use tokio_postgres::Client;
-
-/// What a process said and how it ended.
-#[derive(Debug)]
-pub(crate) struct Ran {
-    pub(crate) code: i32,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
-
-impl Ran {
-    pub(crate) fn of(output: &Output) -> Self {
-        Self {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
-    }
-
-    /// Fails the test, with all that was said, unless the process ended with this code.
-    #[track_caller]
-    pub(crate) fn ends_with(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
-        self
-    }
-
-    /// Fails the test unless one of the streams holds this text.
-    #[track_caller]
-    pub(crate) fn says(self, text: &str) -> Self {
-        let found = self.out.contains(text) || self.err.contains(text);
-        assert!(found, "no {text:?} in stdout:\n{}\nstderr:\n{}", self.out, self.err);
-        self
-    }
-}
 
 /// A Prisma folder of the test's own.
 pub(crate) struct Project {

@@ -3,7 +3,9 @@
 //! Installed once into the cache, under a name that changes with the lock file. Runs `migrate` with Prisma's own
 //! JavaScript engine; a deploy of it ends ten seconds after its work, so tests that need several run side by side.
 
-use crate::support::Ran;
+#![expect(clippy::print_stderr, reason = "what a test leaves out must be seen")]
+
+use crate::Ran;
 use nonstop_core::hash::sha256_hex;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -12,21 +14,21 @@ use tokio::process::Command;
 use tokio::sync::OnceCell;
 
 const FILES: [(&str, &str); 5] = [
-    ("package.json", include_str!("prisma_cli/package.json")),
-    ("package-lock.json", include_str!("prisma_cli/package-lock.json")),
-    (".npmrc", include_str!("prisma_cli/.npmrc")),
-    ("prisma.config.ts", include_str!("prisma_cli/prisma.config.ts")),
-    ("schema.prisma", include_str!("prisma_cli/schema.prisma")),
+    ("package.json", include_str!("oracle/package.json")),
+    ("package-lock.json", include_str!("oracle/package-lock.json")),
+    (".npmrc", include_str!("oracle/.npmrc")),
+    ("prisma.config.ts", include_str!("oracle/prisma.config.ts")),
+    ("schema.prisma", include_str!("oracle/schema.prisma")),
 ];
 
 /// An installed CLI.
-pub(crate) struct Oracle {
+pub struct Oracle {
     dir: PathBuf,
 }
 
 impl Oracle {
     /// The CLI; where it cannot be had, says why the test is left out.
-    pub(crate) async fn ready() -> Option<&'static Self> {
+    pub async fn ready() -> Option<&'static Self> {
         static READY: OnceCell<Option<Oracle>> = OnceCell::const_new();
         let found = READY.get_or_init(|| async {
             install()
@@ -38,12 +40,13 @@ impl Oracle {
     }
 
     /// `prisma migrate …` on a folder and a database.
-    pub(crate) async fn migrate(&self, verb: &str, url: &str, migrations: &Path) -> Ran {
-        Ran::of(&self.command(verb, url, migrations).output().await.unwrap())
+    pub async fn migrate(&self, verb: &str, url: &str, migrations: &Path) -> Ran {
+        let output = self.command(verb, url, migrations).output().await;
+        Ran::of(&output.unwrap_or_else(|error| panic!("node does not start: {error}")))
     }
 
     /// The same, to be started by the test.
-    pub(crate) fn command(&self, verb: &str, url: &str, migrations: &Path) -> Command {
+    pub fn command(&self, verb: &str, url: &str, migrations: &Path) -> Command {
         let mut command = Command::new("node");
         command
             .args(["node_modules/prisma/build/index.js", "migrate", verb])
