@@ -134,7 +134,9 @@ impl Work<'_> {
             if matches!(statement.kind, Kind::Transaction(_)) {
                 continue;
             }
-            if let Kind::Set { name, values, .. } = &statement.kind {
+            if let Kind::Set { name, values, .. } = &statement.kind
+                && !session::is_of_transaction(name)
+            {
                 self.set(file, statement, &mut session, name, values, &initial);
                 continue;
             }

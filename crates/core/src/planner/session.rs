@@ -25,9 +25,20 @@ pub(super) fn is_bound(name: &str) -> bool {
     )
 }
 
+/// `SET TRANSACTION …` and its like are statements of their place: they hold for the transaction in which they stand, and
+/// only before its first query.
+pub(super) fn is_of_transaction(name: &str) -> bool {
+    matches!(name, "TRANSACTION" | "TRANSACTION SNAPSHOT" | "SESSION CHARACTERISTICS")
+}
+
 impl Settings {
     /// No values: back to the default, which has to be said where the setting stood before in the same transaction.
     pub(super) fn set(&mut self, name: &str, values: &[String]) {
+        if name.is_empty() {
+            // RESET ALL.
+            self.in_force.iter_mut().for_each(|(_, values)| values.clear());
+            return;
+        }
         self.in_force.retain(|(known, _)| known != name);
         self.in_force.push((name.to_owned(), values.to_vec()));
     }

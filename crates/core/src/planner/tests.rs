@@ -265,6 +265,20 @@ fn settings_go_with_each_transaction_and_timeouts_are_ours() {
     );
 }
 
+/// There is no parameter of that name: 42704.
+#[test]
+fn the_isolation_level_stays_where_it_was_said() {
+    let plan = plan("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; CREATE TABLE x (id int); RESET ALL;");
+    let steps: Vec<&str> = plan.steps[0].sql.iter().map(SqlText::as_str).collect();
+    assert_eq!(
+        steps,
+        [
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+            "CREATE TABLE x (id int)"
+        ]
+    );
+}
+
 #[test]
 fn a_reset_path_is_the_one_before() {
     let plan = plan("SET search_path = s; CREATE TABLE x (id int); RESET search_path; ALTER TABLE t ADD COLUMN z int;");
