@@ -55,15 +55,15 @@ pub struct Witness {
     task: JoinHandle<Result<Witnessed, Error>>,
 }
 
-/// A wait that the last look saw, by the pid of who waits.
-type Open = HashMap<i32, Wait>;
+/// Waits that the last look saw, by the pid of who waits, with the server's time of their beginning.
+type Open = HashMap<i32, (Option<f64>, Wait)>;
 
 const QUERY: &str = "\
     SELECT w.pid, w.application_name, left(w.query, 300), left(o.query, 300), \
-           (SELECT extract(epoch FROM clock_timestamp() - min(l.waitstart))::float8 \
-            FROM pg_locks l WHERE l.pid = w.pid AND NOT l.granted) \
+           extract(epoch FROM l.waitstart)::float8, extract(epoch FROM clock_timestamp() - l.waitstart)::float8 \
     FROM pg_stat_get_activity(NULL) w \
     CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS b (pid) \
+    CROSS JOIN LATERAL (SELECT min(waitstart) AS waitstart FROM pg_locks WHERE pid = w.pid AND NOT granted) AS l \
     JOIN pg_stat_get_activity(NULL) o ON o.pid = b.pid AND starts_with(o.application_name, $1) \
     WHERE w.wait_event_type = 'Lock' AND w.backend_type = 'client backend' \
       AND w.datid = (SELECT oid FROM pg_database WHERE datname = current_database()) \
@@ -115,32 +115,32 @@ async fn watch(
         let mut now = Open::new();
         for row in rows {
             let pid: i32 = row.get(0);
-            let waited: Option<f64> = row.get(4);
-            let known = waited.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default());
-            let by_server = known.and_then(|known| asked.checked_sub(known)).unwrap_or(asked);
+            let start: Option<f64> = row.get(4);
+            let waited = row.get::<_, Option<f64>>(5).unwrap_or(0.0);
+            let waited = Duration::try_from_secs_f64(waited).unwrap_or_default();
             let fresh = || {
-                let began = by_server.max(before);
-                Wait {
+                let began = asked.checked_sub(waited).map_or(before, |start| start.max(before));
+                let wait = Wait {
                     began: began.saturating_duration_since(origin),
                     lasted: Duration::ZERO,
                     who: row.get(1),
                     statement: row.get(2),
                     ours: row.get(3),
-                }
+                };
+                (start, wait)
             };
-            // The same session may wait again, for something else, by the next look.
-            let seen_until = |wait: &Wait| origin + wait.began + wait.lasted;
-            let is_same = |wait: &Wait| known.is_none() || by_server < seen_until(wait) + EVERY;
-            let mut wait = match open.remove(&pid) {
-                Some(wait) if is_same(&wait) => wait,
-                Some(ended) => {
+            // The same session may wait anew, for something else, by the next look. A wait too fresh to have a start is told
+            // from the one before by nothing, and counted to it.
+            let (known, mut wait) = match open.remove(&pid).or_else(|| now.remove(&pid)) {
+                Some((known, wait)) if known.is_none() || start.is_none() || known == start => (known.or(start), wait),
+                Some((_, ended)) => {
                     seen.waits.push(ended);
                     fresh()
                 }
-                None => now.remove(&pid).unwrap_or_else(fresh),
+                None => fresh(),
             };
             wait.lasted = asked.saturating_duration_since(origin).saturating_sub(wait.began);
-            now.insert(pid, wait);
+            now.insert(pid, (known, wait));
         }
         seen.waits.extend(ended(&mut open));
         open = now;
@@ -154,7 +154,7 @@ async fn watch(
 
 /// The open waits, in a steady order.
 fn ended(open: &mut Open) -> Vec<Wait> {
-    let mut ended: Vec<Wait> = std::mem::take(open).into_values().collect();
+    let mut ended: Vec<Wait> = std::mem::take(open).into_values().map(|(_, wait)| wait).collect();
     ended.sort_by_key(|wait| (wait.began, wait.lasted));
     ended
 }
