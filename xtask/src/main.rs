@@ -18,6 +18,7 @@ usage: ./x <verb>
   test [name…]  format, clippy, walls, doctests, tests on every PostgreSQL major that is here; with names only those tests
   chaos         kills at a hundred random moments, and at each point of the journal on every major that is here
   demo [flag…]  nonstop demo, built for speed
+  bench [part…] nonstop beside the same migrations as written, by hand, psql and Prisma (parts: latency, history)
   majors        fetch the PostgreSQL majors that this machine lacks";
 
 fn main() -> ExitCode {
@@ -39,6 +40,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "test" => suite::run(rest),
         "chaos" => suite::chaos(),
         "demo" => demo(rest),
+        "bench" => bench(rest),
         "majors" => fetch_majors(),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
@@ -60,6 +62,33 @@ fn demo(arguments: &[String]) -> Result<()> {
         .status()?;
     if !status.success() {
         bail!("nonstop demo ended with {status}");
+    }
+    Ok(())
+}
+
+/// Both programs are built for speed, and the one runs the other.
+fn bench(arguments: &[String]) -> Result<()> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(&cargo)
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--package",
+            "nonstop",
+            "--package",
+            "bench",
+        ])
+        .status()?;
+    if !built.success() {
+        bail!("the build ended with {built}");
+    }
+    let status = Command::new(cargo)
+        .args(["run", "--quiet", "--release", "--package", "bench", "--"])
+        .args(arguments)
+        .status()?;
+    if !status.success() {
+        bail!("the bench ended with {status}");
     }
     Ok(())
 }
