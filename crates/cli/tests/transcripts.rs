@@ -1,4 +1,5 @@
 //! The transcripts in `tests/cmd` and in the README: what is typed, what is said, the exit code.
+#![expect(clippy::unwrap_used, reason = "a test file")]
 
 use std::fs;
 use std::path::Path;
