@@ -44,15 +44,15 @@ pub(super) fn steps(
     for piece in pieces {
         if matches!(piece.body, Body::Instant(_)) {
             if !joins(&group, &piece, glued) {
-                close(&mut group, &mut steps, script, settings);
+                close(&mut group, &mut steps, script, settings, glued);
             }
             group.push(piece);
         } else {
-            close(&mut group, &mut steps, script, settings);
+            close(&mut group, &mut steps, script, settings, glued);
             steps.push(lone(piece));
         }
     }
-    close(&mut group, &mut steps, script, settings);
+    close(&mut group, &mut steps, script, settings, glued);
     for (at, step) in steps.iter_mut().enumerate() {
         step.id = (at + 1).to_string();
     }
@@ -84,14 +84,29 @@ fn joins(group: &[Piece], piece: &Piece, glued: &BTreeSet<usize>) -> bool {
     !((next.slow && (group_strong || strong(next))) || (group_slow && strong(next)))
 }
 
-fn close(group: &mut Vec<Piece>, steps: &mut Vec<Step>, script: &Script, settings: &PlanSettings) {
+fn close(
+    group: &mut Vec<Piece>,
+    steps: &mut Vec<Step>,
+    script: &Script,
+    settings: &PlanSettings,
+    glued: &BTreeSet<usize>,
+) {
     if group.is_empty() {
         return;
     }
     let pieces = std::mem::take(group);
     let instants: Vec<&Instant> = pieces.iter().filter_map(instant).collect();
     let mut locks: Vec<RelationLock> = Vec::new();
-    for lock in instants.iter().flat_map(|i| &i.locks) {
+    // A copy whose loss is allowed, and not its block, takes the lock of its drop only when it comes to it.
+    let late = |piece: &&Piece| {
+        !settings.allow_blocking && glued.contains(&piece.statement) && glued.first() != Some(&piece.statement)
+    };
+    for lock in pieces
+        .iter()
+        .filter(|piece| !late(piece))
+        .filter_map(instant)
+        .flat_map(|i| &i.locks)
+    {
         merge_lock(&mut locks, lock.clone());
     }
     order_locks(&mut locks);

@@ -172,11 +172,24 @@ impl Work<'_> {
         glued: &BTreeSet<usize>,
     ) -> Result<Vec<Piece>, Refusal> {
         if glued.contains(&statement.ordinal) && !self.settings.allow_blocking {
-            return Err(Refusal {
-                rule: rules::copy_then_drop_loses_writes::RULE.code,
-                message: "this migration copies rows of a table in use and then drops what it copied from: what the application writes in between would be lost, and as one transaction it blocks the table for as long as the copy takes".to_owned(),
-                help: "keep both for a while (expand, fill, contract), or allow the block in a quiet hour (`--allow blocking`)".to_owned(),
-            });
+            if !self.settings.allow_data_loss {
+                return Err(Refusal {
+                    rule: rules::copy_then_drop_loses_writes::RULE.code,
+                    message: "this migration copies rows of a table in use and then drops what it copied from: what the application writes in between would be lost, and with its locks taken first it blocks the table for as long as the copy takes".to_owned(),
+                    help: "keep both for a while (expand, fill, contract); or allow the block in a quiet hour (`--allow blocking`), or the loss where nobody writes (`--allow data-loss`)".to_owned(),
+                });
+            }
+            let unallowed = rewrite::hazard(
+                statement,
+                effect,
+                &Scene {
+                    as_written: false,
+                    ..*scene
+                },
+            );
+            if let Some(refusal) = unallowed {
+                return Err(refusal);
+            }
         }
         rewrite::rewrite(statement, effect, scene)
     }

@@ -245,6 +245,22 @@ fn a_copy_and_its_drop_are_never_parted() {
 }
 
 #[test]
+fn a_loss_that_is_allowed_does_not_take_the_lock_of_the_drop_first() {
+    let lossy = PlanSettings {
+        small_rows: 0,
+        allow_data_loss: true,
+        ..PlanSettings::default()
+    };
+    let text = "CREATE TABLE t2 (id int); INSERT INTO t2 SELECT id FROM t; DROP TABLE t;";
+    let plan = plan_on(15, text, &lossy);
+    assert_eq!(plan.refusals, []);
+    assert_eq!(plan.steps.last().unwrap().locks, []);
+    // Changing every row of a table in use blocks, whatever is lost.
+    let update = plan_on(15, "UPDATE t SET b = a; ALTER TABLE t DROP COLUMN a;", &lossy);
+    assert_eq!(update.refusals[0].rule, "changes-many-rows");
+}
+
+#[test]
 fn what_breaks_running_code_is_told_or_refused() {
     let text = "ALTER TABLE t RENAME COLUMN a TO aa;";
     assert_eq!(plan(text).warnings[0].rule, "rename-column-breaks-code");

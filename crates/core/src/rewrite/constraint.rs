@@ -59,32 +59,14 @@ pub(super) fn add(
             pieces.push(validate(statement, table, &name, print, Some(&parent)));
             Ok(pieces)
         }
-        ConstraintKindDef::Check(expression) => {
-            let mut pieces = Vec::new();
-            if !fresh {
-                pieces.push(check::violators(statement, table, expression));
-            }
-            pieces.push(not_valid(
-                statement,
-                table,
-                &name,
-                def,
-                family(scene, table, AccessExclusive),
-                print.clone(),
-            ));
-            pieces.push(validate(statement, table, &name, print, None));
-            Ok(pieces)
-        }
-        ConstraintKindDef::NotNull => {
-            let mut pieces = vec![check::nulls(statement, table, &def.columns)];
-            pieces.push(not_valid(
-                statement,
-                table,
-                &name,
-                def,
-                family(scene, table, AccessExclusive),
-                print.clone(),
-            ));
+        ConstraintKindDef::Check(_) | ConstraintKindDef::NotNull => {
+            let look = match &def.kind {
+                ConstraintKindDef::Check(expression) => check::violators(statement, table, expression),
+                _ => check::nulls(statement, table, &def.columns),
+            };
+            let locks = family(scene, table, AccessExclusive);
+            let mut pieces = if fresh { Vec::new() } else { vec![look] };
+            pieces.push(not_valid(statement, table, &name, def, locks, print.clone()));
             pieces.push(validate(statement, table, &name, print, None));
             Ok(pieces)
         }

@@ -1,7 +1,7 @@
 //! `CREATE INDEX` and `DROP INDEX`.
 
 use super::footprint::{Footprint, Key, of_index};
-use super::{Body, Instant, Lone, Piece, Refusal, Scene, as_written, check, lock};
+use super::{Body, Lone, Piece, Refusal, Scene, as_written, check, constraint, lock};
 use crate::catalog::Index;
 use crate::effect::Effect;
 use crate::lock::LockMode::{AccessExclusive, ShareUpdateExclusive};
@@ -163,23 +163,16 @@ fn partitioned(
             .collect(),
     }]);
     let footprint = of_index(scene.catalog, table, index);
-    let instant = |sql: SqlText, locks, undo, note: &str| Piece {
-        body: Body::Instant(Instant {
-            sql,
-            locks,
-            undo,
-            slow: false,
-            unbounded: false,
-            work: Work::None,
-            commit_after: false,
-        }),
-        statement: statement.ordinal,
-        footprint: footprint.clone(),
-        note: note.to_owned(),
-        part: false,
-    };
-    let on_parent = definition(index.unique, false, name, table, &index.rest);
-    let on_only = SqlText::verbatim(on_parent.as_str().replacen(" ON ", " ON ONLY ", 1));
+    let instant =
+        |sql, locks, undo, note| constraint::instant(statement.ordinal, sql, locks, undo, footprint.clone(), note);
+    let unique = SqlText::verbatim(if index.unique { "UNIQUE " } else { "" });
+    let on_only = sql!(
+        "CREATE {}INDEX {} ON ONLY {} {}",
+        unique,
+        Ident(&name.name),
+        table,
+        index.rest
+    );
     let mut pieces = vec![instant(
         on_only,
         vec![lock(table, crate::lock::LockMode::Share)],

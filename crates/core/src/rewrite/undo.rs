@@ -104,25 +104,21 @@ pub(super) fn of(statement: &Statement, scene: &Scene<'_>) -> Undo {
             table,
             replace: false,
             ..
-        } => match catalog.resolve(table) {
-            Some(table) => one(
-                sql!("DROP TRIGGER IF EXISTS {} ON {}", Ident(name), table),
-                family(scene, &table, AccessExclusive),
-            ),
-            None => Undo::Nothing,
-        },
+        } => of_member(
+            table,
+            |table| sql!("DROP TRIGGER IF EXISTS {} ON {}", Ident(name), table),
+            scene,
+        ),
         Kind::Policy {
             name,
             table,
             create: true,
             ..
-        } => match catalog.resolve(table) {
-            Some(table) => one(
-                sql!("DROP POLICY IF EXISTS {} ON {}", Ident(name), table),
-                family(scene, &table, AccessExclusive),
-            ),
-            None => Undo::Nothing,
-        },
+        } => of_member(
+            table,
+            |table| sql!("DROP POLICY IF EXISTS {} ON {}", Ident(name), table),
+            scene,
+        ),
         Kind::CreateSchema {
             name,
             with_elements: false,
@@ -158,6 +154,14 @@ pub(super) fn of(statement: &Statement, scene: &Scene<'_>) -> Undo {
             impossible(format!("PostgreSQL cannot take value '{label}' out of enum {name}"))
         }
         _ => impossible("its way back is not known"),
+    }
+}
+
+/// What belongs to a table and is dropped by name.
+fn of_member(table: &NameRef, drop: impl Fn(&Name) -> SqlText, scene: &Scene<'_>) -> Undo {
+    match scene.catalog.resolve(table) {
+        Some(table) => one(drop(&table), family(scene, &table, AccessExclusive)),
+        None => Undo::Nothing,
     }
 }
 
