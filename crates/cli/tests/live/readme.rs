@@ -39,8 +39,15 @@ async fn the_plan_of_the_readme() {
     database.run(rows).await;
     let plan = project.on(&database, &["plan"]);
 
-    // Below the line with the server's version.
-    let steps = |text: &str| text.split_once('\n').unwrap().1.trim_end().to_owned();
+    // Below the line with the server's version, and without the guesses from live sizes.
+    let steps = |text: &str| {
+        let guessless = text
+            .trim_end()
+            .lines()
+            .skip(1)
+            .map(|line| line.split("; about ").next().unwrap());
+        guessless.collect::<Vec<_>>().join("\n")
+    };
     assert_eq!(steps(&plan.out), steps(shown));
     assert_eq!(plan.code, 0);
 }
