@@ -132,14 +132,16 @@ async fn through_a_pooler_nothing_is_begun() {
         let (outcome, heard) = run_at(&through, &[all_kinds()], &DeployOptions::default()).await;
         assert_eq!(outcome.unwrap(), Outcome::Refused, "{lending:?}: {:#?}", heard.all());
         assert_eq!(gate(&heard, "pooler").0, Verdict::Stop);
-        // Insisting does not help: there is no lock to be had.
-        let options = DeployOptions {
-            skip: vec!["pooler".to_owned()],
-            ..DeployOptions::default()
-        };
-        let (outcome, _) = run_at(&through, &[all_kinds()], &options).await;
-        assert_eq!(outcome.unwrap_err().outcome(), Outcome::Refused, "{lending:?}");
     }
+    // Insisting does not help: there is no lock to be had.
+    let pooler = Pooler::start(address, Lending::Rotating).await.unwrap();
+    let through = Target::parse(&format!("{login}@{}/{name}", pooler.address())).unwrap();
+    let options = DeployOptions {
+        skip: vec!["pooler".to_owned()],
+        ..DeployOptions::default()
+    };
+    let (outcome, _) = run_at(&through, &[all_kinds()], &options).await;
+    assert_eq!(outcome.unwrap_err().outcome(), Outcome::Refused);
 }
 
 #[tokio::test]
