@@ -156,6 +156,9 @@ pub struct Step {
     pub lock_timeout: Option<LockTimeout>,
     /// `None`: off, on purpose.
     pub statement_timeout: Option<StatementTimeout>,
+    /// The user allowed it to keep the application out while it works: the watchdog only looks on.
+    #[serde(default)]
+    pub may_block: bool,
     /// How completion is recognised.
     pub goal: Goal,
     /// How it is taken back.

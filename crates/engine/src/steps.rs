@@ -47,6 +47,7 @@ async fn one(
     end: Option<Rows<'_>>,
 ) -> Result<StepState, StepError> {
     let place = Place {
+        may_block: step.may_block,
         migration: flight.name.clone(),
         step: step.id.clone(),
     };
@@ -175,6 +176,7 @@ pub(crate) async fn stuck(worker: &mut Worker<'_>, flight: &InFlight) -> Result<
             continue;
         };
         let place = Place {
+            may_block: false,
             migration: flight.name.clone(),
             step: step.id.clone(),
         };
@@ -210,6 +212,7 @@ pub(crate) async fn unwind(
         };
         worker.check_lock().await?;
         let place = Place {
+            may_block: false,
             migration: flight.name.clone(),
             step: step.id.clone(),
         };

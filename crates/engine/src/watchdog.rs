@@ -33,8 +33,8 @@ const IDLE_LIMIT: Duration = Duration::from_secs(2);
 pub struct Duty {
     /// The worker's backend.
     pub worker: i32,
-    /// The longest that somebody may wait for it.
-    pub alarm: Duration,
+    /// The longest that somebody may wait for it; `None` where the user allowed it to block.
+    pub alarm: Option<Duration>,
     /// The migration, for events.
     pub migration: String,
     /// The step, for events.
@@ -211,7 +211,7 @@ impl Watched {
         let longest = self.waiting.iter().min_by_key(|(pid, since)| (**since, **pid));
         let Some((&victim, since)) = longest else { return Ok(()) };
         let lately = self.cancelled.is_some_and(|at| at.elapsed() < WAIT_EVERY);
-        if since.elapsed() < self.duty.alarm || lately {
+        if self.duty.alarm.is_none_or(|alarm| since.elapsed() < alarm) || lately {
             return Ok(());
         }
         client

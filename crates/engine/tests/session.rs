@@ -289,6 +289,7 @@ fn plan(locks: &[(&str, LockMode)]) -> Plan {
         work: Work::IndexBuild,
         lock_timeout: None,
         statement_timeout: None,
+        may_block: false,
         goal: Goal::Repeatable,
         undo: Undo::Nothing,
         statements: vec![1],

@@ -131,6 +131,7 @@ fn close(
         work,
         lock_timeout: Some(LockTimeout(settings.max_block)),
         statement_timeout: bounded.then_some(StatementTimeout(settings.max_block)),
+        may_block: unknown && settings.allow_blocking,
         goal: Goal::Committed,
         undo: undo(&pieces),
         statements,
@@ -209,6 +210,7 @@ fn lone(piece: Piece) -> Step {
         work: Work::None,
         lock_timeout: None,
         statement_timeout: None,
+        may_block: false,
         goal,
         undo: Undo::Nothing,
         statements: vec![piece.statement],
@@ -269,6 +271,7 @@ pub(super) fn as_written(
                 .unwrap_or(Work::None),
             lock_timeout: (!alone).then_some(LockTimeout(settings.max_block)),
             statement_timeout: None,
+            may_block: settings.allow_blocking,
             goal: if transaction { Goal::Committed } else { Goal::Repeatable },
             undo: if transaction {
                 Undo::Nothing

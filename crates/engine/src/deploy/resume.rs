@@ -149,6 +149,7 @@ mod tests {
             work: Work::None,
             lock_timeout: None,
             statement_timeout: None,
+            may_block: false,
             goal: Goal::Committed,
             undo: Undo::Nothing,
             statements: Vec::new(),

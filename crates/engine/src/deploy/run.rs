@@ -96,6 +96,7 @@ impl Run<'_> {
 
     async fn one_transaction(&mut self, entry: &Entry, prepared: &Prepared) -> Result<(), StepError> {
         let mut place = Place {
+            may_block: false,
             migration: entry.name.clone(),
             step: String::new(),
         };
@@ -109,6 +110,7 @@ impl Run<'_> {
         let work = prepared.plan.steps.iter().find(|step| step.kind != StepKind::Check);
         let started = Instant::now();
         if let Some(step) = work {
+            place.may_block = step.may_block;
             place.step.clone_from(&step.id);
             steps::tell_started(&self.worker, &place, step);
         }
@@ -153,6 +155,7 @@ impl Run<'_> {
         state: MigrationState,
     ) -> Result<(), DeployError> {
         let place = Place {
+            may_block: false,
             migration: entry.name.clone(),
             step: String::new(),
         };

@@ -63,6 +63,8 @@ pub(crate) struct Broken {
 /// Where we are, for events.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
+    /// The user allowed the step to keep the application out.
+    pub(crate) may_block: bool,
     pub migration: String,
     pub step: String,
 }
@@ -155,7 +157,7 @@ impl<'a> Worker<'a> {
     ) -> Result<Vec<String>, Broken> {
         let duty = Duty {
             worker: self.session.pid(),
-            alarm: self.bounds.alarm(queueing),
+            alarm: (!place.may_block).then(|| self.bounds.alarm(queueing)),
             migration: place.migration.clone(),
             step: place.step.clone(),
             patient,

@@ -131,6 +131,7 @@ fn step(id: &str, kind: StepKind, sql: &str, goal: Goal, undo: Undo) -> Step {
         work: Work::None,
         lock_timeout: None,
         statement_timeout: None,
+        may_block: false,
         goal,
         undo,
         statements: vec![1],
