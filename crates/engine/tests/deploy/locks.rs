@@ -210,6 +210,32 @@ async fn what_blocks_against_all_belief_is_cancelled() {
 }
 
 #[tokio::test]
+async fn what_the_user_allowed_to_block_is_let_be() {
+    let Some(newest) = testkit::majors().into_iter().max() else {
+        return;
+    };
+    let database = testkit::database(newest).await;
+    prepared(&database).await;
+    // Three times as long as anybody may wait.
+    let mut slow = ddl("1", "SELECT pg_sleep(0.6)", &[("t", AccessExclusive)], "");
+    slow.statement_timeout = None;
+    slow.may_block = true;
+    let options = DeployOptions::default();
+    let application = database.connect().await;
+    let (outcome, heard, ()) = beside(&database, &[planned("slow", &[slow])], &options, async |mut events| {
+        until(&mut events, |event| matches!(event, Event::StepStarted { .. })).await;
+        while !events.is_closed() {
+            application.batch_execute("SELECT count(*) FROM t").await.unwrap();
+        }
+    })
+    .await;
+    assert_eq!(outcome.unwrap(), Outcome::Done, "{:#?}", heard.all());
+    let let_go =
+        |event: Event| matches!(event, Event::LockRetry { reason, .. } if reason.starts_with("let go because pid"));
+    assert!(!heard.all().into_iter().any(let_go), "{:#?}", heard.all());
+}
+
+#[tokio::test]
 async fn the_second_deploy_leaves_as_told() {
     each_major(|database| async move {
         prepared(&database).await;
