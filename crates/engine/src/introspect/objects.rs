@@ -44,20 +44,18 @@ pub(super) async fn read_types(client: &Client) -> Result<Types, Error> {
               constrained AS (
                   SELECT start, bool_or(typnotnull OR EXISTS (
                       SELECT FROM pg_catalog.pg_constraint c WHERE c.contypid = basis.oid)) AS is
-                  FROM basis GROUP BY start),
-              labels AS (
-                  SELECT enumtypid, array_agg(enumlabel::text ORDER BY enumsortorder) AS list
-                  FROM pg_catalog.pg_enum GROUP BY enumtypid)
+                  FROM basis GROUP BY start)
               SELECT t.oid, t.typarray, n.nspname::text, t.typname::text, t.typtype,
-                     pg_catalog.format_type(t.typbasetype, t.typtypmod), coalesce(constrained.is, false), labels.list
+                     pg_catalog.format_type(t.typbasetype, t.typtypmod), coalesce(constrained.is, false),
+                     (SELECT array_agg(l.enumlabel::text ORDER BY l.enumsortorder)
+                      FROM pg_catalog.pg_enum l WHERE l.enumtypid = t.oid)
               FROM pg_catalog.pg_type t
               JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
               LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
               LEFT JOIN constrained ON constrained.start = t.oid
-              LEFT JOIN labels ON labels.enumtypid = t.oid
               WHERE n.nspname NOT LIKE 'pg\_%' AND n.nspname NOT IN ('information_schema', 'nonstop')
                 AND (c.oid IS NULL OR c.relkind = 'c')
-                AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)",
+                AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid)",
             &[],
         )
         .await?;
