@@ -26,7 +26,7 @@ const LINES: [Line; 8] = [
     ("requests over 100 ms", |of, _| of.over_100ms.to_string()),
     ("failed requests", |of, _| of.failed.to_string()),
     ("requests", |of, _| of.requests.to_string()),
-    ("time of the five migrations", |of, _| table::duration(of.migration_ms)),
+    ("time of the migrations", |of, _| table::duration(of.migration_ms)),
     ("… of the time as written", |of, first| {
         format!("{:.2}", of.migration_ms / first.migration_ms)
     }),
@@ -50,14 +50,21 @@ pub(crate) async fn run(programs: &Programs) -> Result<()> {
         .set("checkpoint_timeout", "30min");
     let server = Server::start(programs, options).await?;
     shop::build(&server, "shop", size).await?;
+    tell(&trials(&server, settings).await?);
+    println!("The last four of them: the first lock they need is one that the report stands against.\n");
+    tell(&trials(&server, TrialSettings { skip: 1, ..settings }).await?);
+    Ok(())
+}
+
+async fn trials(server: &Server, settings: TrialSettings) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
     for (_, way) in WAYS {
-        shop::copy(&server, "shop", "trial").await?;
+        shop::copy(server, "shop", "trial").await?;
+        shop::advance(server, "trial", settings.skip).await?;
         trials.push(Trial::run(way, &server.url("trial"), settings, &Events::silent()).await?);
         server.drop_database("trial").await?;
     }
-    tell(&trials);
-    Ok(())
+    Ok(trials)
 }
 
 fn tell(trials: &[Trial]) {

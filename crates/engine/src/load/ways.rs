@@ -48,17 +48,17 @@ pub struct Ran {
 }
 
 impl Way {
-    /// Runs all migrations of the shop that the database does not have yet.
+    /// Runs the migrations of the shop that come after the first `skip`.
     pub(super) async fn run(
         self,
         config: &Config,
         url: &str,
-        origin: Instant,
+        (skip, origin): (usize, Instant),
         events: &Events,
     ) -> Result<Vec<Ran>, LoadError> {
         match self {
-            Self::AsWritten => by_file(config, "as-written", None, origin).await,
-            Self::ByHand { lock_timeout_ms } => by_file(config, "by-hand", Some(lock_timeout_ms), origin).await,
+            Self::AsWritten => by_file(config, "as-written", None, (skip, origin)).await,
+            Self::ByHand { lock_timeout_ms } => by_file(config, "by-hand", Some(lock_timeout_ms), (skip, origin)).await,
             Self::Nonstop { max_block_ms } => nonstop(url, Duration::from_millis(max_block_ms), origin, events).await,
         }
     }
@@ -68,7 +68,7 @@ async fn by_file(
     config: &Config,
     name: &str,
     lock_timeout_ms: Option<u64>,
-    origin: Instant,
+    (skip, origin): (usize, Instant),
 ) -> Result<Vec<Ran>, LoadError> {
     let running = LoadError::sql("running a migration as written");
     let mut config = config.clone();
@@ -82,7 +82,7 @@ async fn by_file(
             .map_err(&running)?;
     }
     let mut done = Vec::new();
-    for (name, text) in shop::next_files() {
+    for (name, text) in shop::next_files().into_iter().skip(skip) {
         let from = origin.elapsed();
         until_it_has_its_locks(&client, text).await.map_err(&running)?;
         done.push(Ran {
