@@ -195,6 +195,8 @@ pub enum ConstraintKind {
 pub struct Index {
     /// Its name; it lives in its table's schema.
     pub name: String,
+    /// Whether it was there before the present migration.
+    pub origin: Origin,
     /// Access method, `btree`.
     pub method: String,
     /// Key columns; an expression key is an empty string here, and in `expressions`.
@@ -351,6 +353,7 @@ impl Catalog {
     pub fn settle(&mut self) {
         for rel in self.relations.values_mut() {
             rel.origin = Origin::Existing;
+            rel.indexes.iter_mut().for_each(|index| index.origin = Origin::Existing);
         }
     }
 }

@@ -62,6 +62,7 @@ impl Builder<'_> {
         let (shared, parents) = (rel.is_shared(), rel.parents.clone());
         let is_partition = rel.bound.is_some();
         self.lock_family(&table, AccessExclusive);
+        self.lock_indexes(&table, AccessExclusive);
         let family: Vec<Name> = std::iter::once(table.clone())
             .chain(self.catalog.descendants(&table))
             .collect();
@@ -189,6 +190,7 @@ impl Builder<'_> {
             self.lock(&table, ShareUpdateExclusive);
         } else {
             self.lock_family(&table, AccessExclusive);
+            self.lock_index(&table, &index.name, AccessExclusive);
             if drop.cascade && index.unique {
                 let pointing: Vec<Name> = self.catalog.referencing(&table).map(|(name, _)| name.clone()).collect();
                 for child in pointing {

@@ -20,7 +20,7 @@ pub use column::proves_not_null;
 pub use transaction::Transaction;
 pub use volatility::{function_volatility, is_volatile};
 
-use crate::catalog::{Catalog, RelationKind};
+use crate::catalog::{Catalog, Origin, RelationKind};
 use crate::lock::LockMode;
 use crate::quote::Name;
 use crate::sql::{Kind, NameRef, ObjectKind, Statement};
@@ -30,8 +30,10 @@ use crate::version::ServerVersion;
 /// What a statement does to other sessions.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Effect {
-    /// Every lock on a table, view, materialized view or sequence, in the order taken; indexes and TOAST left out.
+    /// Every lock on a table, view, materialized view or sequence, in the order taken; TOAST left out.
     pub locks: Vec<EffectLock>,
+    /// Every lock on an index. Plans and rules go by `locks`: whoever uses an index has locked its table before.
+    pub index_locks: Vec<EffectLock>,
     /// Work per relation.
     pub work: Vec<RelationWork>,
     /// Relations that are read in bulk without keeping anybody out: the statement may take long.
@@ -130,6 +132,29 @@ impl Builder<'_> {
         self.lock(relation, mode);
         for child in self.catalog.descendants(relation) {
             self.lock(&child, mode);
+        }
+    }
+
+    /// An index, which belongs to a table.
+    fn lock_index(&mut self, table: &Name, index: &str, mode: LockMode) {
+        let relation = self.catalog.relation(table);
+        let own = relation.and_then(|rel| rel.indexes.iter().find(|own| own.name == index));
+        let lock = EffectLock {
+            relation: table.sibling(index),
+            mode,
+            existing: relation.is_some_and(crate::catalog::Relation::is_shared)
+                && own.is_some_and(|own| own.origin == Origin::Existing),
+        };
+        if !self.effect.index_locks.contains(&lock) {
+            self.effect.index_locks.push(lock);
+        }
+    }
+
+    /// All indexes of one relation.
+    fn lock_indexes(&mut self, table: &Name, mode: LockMode) {
+        let indexes = self.catalog.relation(table).map_or(&[][..], |rel| &rel.indexes);
+        for index in indexes {
+            self.lock_index(table, &index.name, mode);
         }
     }
 

@@ -3,7 +3,7 @@
 use super::Certainty::{self, Known, Unknown};
 use super::names::{addition, index_column_names};
 use crate::catalog::{
-    Catalog, Column, Constraint, ConstraintKind, Expression, Function, Generated, Index, Policy, Relation,
+    Catalog, Column, Constraint, ConstraintKind, Expression, Function, Generated, Index, Origin, Policy, Relation,
     RelationKind, Size, Trigger, TypeDef,
 };
 use crate::quote::{Ident, Name};
@@ -279,6 +279,7 @@ fn key_index(catalog: &mut Catalog, table: &Name, name: &str, def: &ConstraintDe
     let rest = key.index_rest.as_ref();
     rel.indexes.push(Index {
         name: name.to_owned(),
+        origin: Origin::Created,
         method: "btree".to_owned(),
         keys: def.columns.clone(),
         include: Vec::new(),
@@ -326,6 +327,7 @@ pub(super) fn index(catalog: &mut Catalog, index: &CreateIndex) -> Certainty {
     };
     rel.indexes.push(Index {
         name,
+        origin: Origin::Created,
         method: index.method.clone(),
         keys: index.keys.clone(),
         include: index.include.clone(),

@@ -2,7 +2,7 @@
 
 use super::expression::expression;
 use super::{BTreeMap, ByOid, Names};
-use nonstop_core::catalog::{Index, Relation};
+use nonstop_core::catalog::{Index, Origin, Relation};
 use nonstop_core::quote::Name;
 use tokio_postgres::{Client, Error, Row};
 
@@ -52,6 +52,7 @@ fn index(row: &Row, table: u32, names: &Names, indexes: &BTreeMap<u32, Name>) ->
     let of_table = |sql: Option<String>| sql.map(|sql| expression(sql, names.all(table)));
     Index {
         name: row.get(3),
+        origin: Origin::Existing,
         method: row.get(4),
         keys,
         include,

@@ -81,7 +81,7 @@ fn render_effect(one: &StatementReport, out: &mut dyn Write) -> io::Result<()> {
         styled(NAME, format!("{}:{}", one.file, one.range.line)),
         one.statement
     )?;
-    for lock in &one.effect.locks {
+    for lock in one.effect.locks.iter().chain(&one.effect.index_locks) {
         let new = if lock.existing { "" } else { " (made by this migration)" };
         writeln!(out, "  locks {} {}{new}", lock.relation, lock.mode)?;
     }

@@ -89,6 +89,7 @@ fn effect(one: &StatementReport) -> EffectOf<'_> {
         locks: effect
             .locks
             .iter()
+            .chain(&effect.index_locks)
             .map(|lock| LockOf {
                 relation: lock.relation.to_string(),
                 mode: lock.mode,
