@@ -259,6 +259,7 @@ impl<'a> Context<'a> {
                 span: Span { start: 0, end: 0 },
                 sql: SqlText::verbatim(""),
                 ordinal: self.statement.ordinal,
+                since: None,
             };
             effects.push((at, effect::effect(&alone, &catalog)));
             replay::apply_action(&mut catalog, &table, &action.kind);

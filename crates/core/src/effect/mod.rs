@@ -96,7 +96,14 @@ pub fn effect(statement: &Statement, catalog: &Catalog) -> Effect {
         catalog,
         effect: Effect::default(),
     };
-    builder.statement(&statement.kind);
+    match statement.since {
+        // A server that cannot read it does nothing.
+        Some(since) if !builder.version(since.major) => builder.fails(
+            "42601",
+            format!("{} needs PostgreSQL {} or newer", since.syntax, since.major),
+        ),
+        _ => builder.statement(&statement.kind),
+    }
     builder.effect
 }
 
@@ -219,7 +226,12 @@ impl Builder<'_> {
     /// The relation, or the error that it is missing.
     fn existing(&mut self, name: &NameRef, if_exists: bool) -> Option<Name> {
         let found = self.catalog.resolve(name);
-        if found.is_none() && !if_exists {
+        // The server's own are not in the catalog.
+        let system = match &name.schema {
+            Some(schema) => schema.starts_with("pg_") || schema == "information_schema",
+            None => name.name.starts_with("pg_"),
+        };
+        if found.is_none() && !if_exists && !system {
             self.fails("42P01", format!("relation \"{name}\" does not exist"));
         }
         found

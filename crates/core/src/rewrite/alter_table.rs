@@ -84,6 +84,7 @@ fn single(alter: &AlterTable, action: &Action) -> Statement {
         span: crate::source::Span { start: 0, end: 0 },
         sql: SqlText::verbatim(""),
         ordinal: 0,
+        since: None,
     }
 }
 
@@ -112,6 +113,7 @@ fn joined(
         span: statement.span,
         sql: sql.clone(),
         ordinal: statement.ordinal,
+        since: None,
     };
     let here = Scene {
         catalog,
@@ -346,5 +348,6 @@ fn action_alone(table: &Name, action: &ActionKind) -> Statement {
         span: crate::source::Span { start: 0, end: 0 },
         sql: SqlText::verbatim(""),
         ordinal: 0,
+        since: None,
     }
 }

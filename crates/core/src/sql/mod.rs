@@ -38,6 +38,16 @@ pub struct SyntaxError {
 }
 
 impl SyntaxError {
+    /// What the server calls it: its grammar refuses some forms as not supported, and all else as a syntax error.
+    pub fn sqlstate(&self) -> &'static str {
+        let unsupported = [" cannot be marked ", " not yet implemented"];
+        if unsupported.iter().any(|words| self.message.contains(words)) {
+            "0A000"
+        } else {
+            "42601"
+        }
+    }
+
     fn at(file: &SourceFile, offset: usize, message: impl Into<String>) -> Self {
         Self {
             path: file.path.clone(),

@@ -22,6 +22,17 @@ pub struct Statement {
     pub sql: SqlText,
     /// Its number in the file, from 1.
     pub ordinal: usize,
+    /// The first major that can read it, where that is not the oldest.
+    pub since: Option<Since>,
+}
+
+/// Grammar that older servers do not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Since {
+    /// The first major that has it.
+    pub major: u32,
+    /// Its words.
+    pub syntax: &'static str,
 }
 
 /// A name as written.

@@ -7,6 +7,7 @@ mod expr;
 mod names;
 mod object;
 mod body;
+mod since;
 mod table;
 
 use super::{Directive, Kind, Script, Statement, SyntaxError, TransactionVerb};
@@ -41,6 +42,7 @@ pub fn parse(file: &SourceFile) -> Result<Script, SyntaxError> {
             span,
             sql: SqlText::verbatim(sql),
             ordinal,
+            since: since::since(node),
         });
     }
     script.directives = directives(file, text, skipped, &tokens, &script.statements)?;
