@@ -33,7 +33,9 @@ impl Newest {
     }
 
     fn each(&mut self, nodes: &[Node]) {
-        nodes.iter().for_each(|node| self.node(node));
+        for node in nodes {
+            self.node(node);
+        }
     }
 
     fn node(&mut self, node: &Node) {
@@ -254,7 +256,9 @@ impl Newest {
     }
 
     fn with(&mut self, with: Option<&protobuf::WithClause>) {
-        with.iter().for_each(|with| self.each(&with.ctes));
+        if let Some(with) = with {
+            self.each(&with.ctes);
+        }
     }
 
     fn returning(&mut self, returning: Option<&protobuf::ReturningClause>) {
