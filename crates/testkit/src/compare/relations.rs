@@ -47,6 +47,8 @@ const RELATIONS: Query = concat!(
 );
 
 // Up to 16 the default statistics target is -1, from 17 it is NULL. `to_jsonb(a)` finds what only a later major has.
+// `pg_attver` is no option that somebody set: newer minor releases (seen in 15.20) number the changes of a column in it, and
+// no two databases share the numbers.
 const COLUMNS: Query = concat!(
     "SELECT n.nspname::text, c.relname::text, format('%I.%I.%I', n.nspname, c.relname, a.attname), jsonb_build_object(
         'type', format_type(a.atttypid, a.atttypmod),
@@ -57,9 +59,8 @@ const COLUMNS: Query = concat!(
         'statistics', nullif(a.attstattarget::int, -1),
         'acl', CASE WHEN a.attacl <> '{}' THEN ",
     acl!("a.attacl", "c", "c.relowner"),
-    " END, 'options', ",
-    sorted!("a.attoptions"),
-    ", 'foreign options', ",
+    " END, 'options', (SELECT jsonb_agg(item ORDER BY item) FROM unnest(a.attoptions) AS item
+                           WHERE NOT starts_with(item, 'pg_attver=')), 'foreign options', ",
     sorted!("a.attfdwoptions"),
     ", 'local', a.attislocal, 'inherited', a.attinhcount, 'comment', col_description(c.oid, a.attnum))
      FROM pg_attribute a

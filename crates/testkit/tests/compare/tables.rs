@@ -143,6 +143,11 @@ pub(crate) const CASES: &[Case] = &[
         "ALTER TABLE team ALTER region SET (n_distinct = 5)",
         &["column public.team.region: options"],
     ),
+    // The server's own count of a column's changes.
+    case(
+        "UPDATE pg_attribute SET attoptions = '{pg_attver=1}' WHERE attrelid = 'team'::regclass AND attname = 'region'",
+        &[],
+    ),
     case(
         "GRANT SELECT (region) ON team TO pg_monitor",
         &["column public.team.region: acl"],
