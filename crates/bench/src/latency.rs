@@ -79,18 +79,18 @@ fn tell(trials: &[Trial]) {
         .collect();
     let head: Vec<&str> = std::iter::once("").chain(WAYS.map(|(name, _)| name)).collect();
     table::print(&head, &lines);
-    let migrations: Vec<Vec<String>> = shop::next_files()
+    // A trial that skips migrations has no rows for them.
+    let files = shop::next_files();
+    let migrations: Vec<Vec<String>> = files
         .iter()
-        .map(|(name, _)| {
-            let took = |trial: &Trial| {
-                let ran = trial.migrations.iter().find(|ran| ran.name == *name);
-                ran.map_or_else(String::new, |ran| {
-                    table::duration(ran.to.saturating_sub(ran.from).as_secs_f64() * 1e3)
-                })
-            };
-            std::iter::once(format!("`{name}`"))
-                .chain(trials.iter().map(took))
-                .collect()
+        .filter_map(|(name, _)| {
+            let took = trials
+                .iter()
+                .map(|trial| trial.migrations.iter().find(|ran| ran.name == *name));
+            let took: Option<Vec<String>> = took
+                .map(|ran| ran.map(|ran| table::duration(ran.to.saturating_sub(ran.from).as_secs_f64() * 1e3)))
+                .collect();
+            Some(std::iter::once(format!("`{name}`")).chain(took?).collect())
         })
         .collect();
     let head: Vec<&str> = std::iter::once("migration").chain(WAYS.map(|(name, _)| name)).collect();
