@@ -2,6 +2,7 @@
 
 use crate::effect::EffectLock;
 use crate::lock::LockMode;
+use crate::quote::SqlText;
 use crate::source::{SourceFile, Span};
 use crate::step::Work;
 use serde::Serialize;
@@ -32,10 +33,14 @@ pub struct Finding {
     pub work: Work,
     /// Whether nonstop has a safe form, which `deploy` runs by itself.
     pub fixable: bool,
+    /// The statements of that safe form, where it has others than the file.
+    pub safe: Vec<SqlText>,
     /// What to do.
     pub help: String,
     /// Where to read more.
     pub url: String,
+    /// The same as long as rule, migration and statement are, wherever it stands in the file; unlike any other's.
+    pub fingerprint: String,
 }
 
 /// How bad. Weakest first.
@@ -62,6 +67,28 @@ pub enum Category {
     Reliability,
     /// Taste; off by default.
     Style,
+}
+
+impl Category {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Blocking,
+        Self::Compat,
+        Self::DataLoss,
+        Self::Reliability,
+        Self::Style,
+    ];
+
+    /// Its word in every document.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Blocking => "blocking",
+            Self::Compat => "compat",
+            Self::DataLoss => "data-loss",
+            Self::Reliability => "reliability",
+            Self::Style => "style",
+        }
+    }
 }
 
 /// A lock of a finding.

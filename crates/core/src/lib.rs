@@ -6,6 +6,7 @@
 pub mod source;
 pub mod hash;
 pub mod version;
+pub mod date;
 pub mod lock;
 pub mod quote;
 pub mod migration;

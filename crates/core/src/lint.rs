@@ -3,20 +3,27 @@
 //! What a statement locks and does comes from `effect`, what is to be said of it from `rules`; here the two meet, with
 //! the transaction that the file's tool makes of it, and what the file allows.
 
+mod allow;
 mod assume;
+mod glob;
+mod policy;
+mod safe;
+
+pub use glob::Glob;
+pub use policy::{Level, PathPolicy, Policy, Selector, UnknownRule};
 
 use crate::catalog::Catalog;
 use crate::effect::{Effect, EffectLock, Transaction, effect};
 use crate::finding::{Finding, FindingLock, Range};
+use crate::hash;
 use crate::migration::Migration;
-use crate::planner::{self, glue};
+use crate::planner::glue;
 use crate::replay::{self, Certainty};
-use crate::rewrite::{self, Scene};
-use crate::rule::{Context, Cure, Found, Rule, strongest};
+use crate::rule::{Context, Cure, Found, Rule, Session, Surroundings, strongest};
 use crate::rules;
 use crate::settings::PlanSettings;
 use crate::source::SourceFile;
-use crate::sql::{Directive, Script, Statement};
+use crate::sql::{self, Script, Statement};
 use crate::step::Work;
 
 /// What a statement does, for `--effects`.
@@ -81,7 +88,13 @@ impl Knowledge {
 const MISSING: [&str; 4] = ["42P01", "42703", "42704", "42883"];
 
 /// Judges a migration, and brings what is known to the state after it.
-pub fn lint(migration: &Migration, file: &SourceFile, script: &Script, known: &mut Knowledge) -> Judged {
+pub fn lint(
+    migration: &Migration,
+    file: &SourceFile,
+    script: &Script,
+    known: &mut Knowledge,
+    policy: &Policy,
+) -> Judged {
     let mut judged = Judged::default();
     let settings = PlanSettings {
         small_rows: known.small_rows,
@@ -91,20 +104,27 @@ pub fn lint(migration: &Migration, file: &SourceFile, script: &Script, known: &m
         migration,
         file,
         script,
+        policy,
         copies: glue::pairs(script, &known.catalog, &settings),
         settings,
     };
     let mut transaction = Transaction::of_file(migration.transaction, script.statements.len());
+    let mut session = Session::of_file(migration.transaction, script.statements.len());
     for statement in &script.statements {
         let mut effect = known.effect(statement);
         if effect.error.is_none() {
             effect.error = transaction.error(statement, &effect, &known.catalog);
         }
-        let mut context = Context::new(statement, &effect, &known.catalog, known.small_rows);
-        context.held = transaction.held();
-        context.drops_copied = place.copies.iter().any(|(_, drop)| *drop == statement.ordinal);
+        let around = Surroundings {
+            script: &script.statements,
+            held: transaction.held(),
+            drops_copied: place.copies.iter().any(|(_, drop)| *drop == statement.ordinal),
+            session: session.clone(),
+        };
+        let context = Context::within(statement, &effect, &known.catalog, known.small_rows, around);
         judged.findings.extend(place.findings(&context));
         transaction.pass(statement, &effect, &known.catalog);
+        session.pass(statement);
         judged.effects.push(StatementEffect {
             statement: statement.ordinal,
             range: Range::of(file, statement.span),
@@ -113,11 +133,12 @@ pub fn lint(migration: &Migration, file: &SourceFile, script: &Script, known: &m
         known.pass(statement);
     }
     place.allow(&mut judged.findings);
+    place.choose(&mut judged.findings);
     judged
 }
 
-/// The finding of a migration that has no file.
-pub fn missing_file(migration: &Migration) -> Finding {
+/// The finding of a migration that has no file, unless nobody wants to hear it.
+pub fn missing_file(migration: &Migration, policy: &Policy) -> Option<Finding> {
     let message = "The migration has no SQL file: a deploy fails when its turn comes (Prisma's P3015).".to_owned();
     let range = Range {
         line: 1,
@@ -125,7 +146,19 @@ pub fn missing_file(migration: &Migration) -> Finding {
         end_line: 1,
         end_column: 1,
     };
-    about_file(&rules::missing_file::RULE, migration, &migration.path, range, message)
+    let rule = &rules::missing_file::RULE;
+    let finding = about_file(rule, migration, &migration.path, range, message);
+    Some(Finding {
+        severity: policy.severity(rule, &migration.path)?,
+        fingerprint: fingerprint(&finding, "", 0),
+        ..finding
+    })
+}
+
+/// What stays the same when lines move: rule, migration and statement, and which of several alike.
+fn fingerprint(finding: &Finding, statement: &str, alike: usize) -> String {
+    let text = format!("{}\0{}\0{statement}\0{alike}", finding.rule, finding.migration);
+    hash::sha256_hex(text.as_bytes())[..32].to_owned()
 }
 
 fn about_file(rule: &Rule, migration: &Migration, file: &str, range: Range, message: String) -> Finding {
@@ -141,8 +174,10 @@ fn about_file(rule: &Rule, migration: &Migration, file: &str, range: Range, mess
         relations: Vec::new(),
         work: Work::None,
         fixable: false,
+        safe: Vec::new(),
         help: rule.help.to_owned(),
         url: rule.url.to_owned(),
+        fingerprint: String::new(),
     }
 }
 
@@ -151,6 +186,7 @@ struct Place<'a> {
     migration: &'a Migration,
     file: &'a SourceFile,
     script: &'a Script,
+    policy: &'a Policy,
     settings: PlanSettings,
     copies: Vec<(usize, usize)>,
 }
@@ -158,79 +194,54 @@ struct Place<'a> {
 impl Place<'_> {
     fn findings(&self, context: &Context<'_>) -> Vec<Finding> {
         let found = rules::findings(context);
-        let has_safe_form = !found.is_empty() && self.has_safe_form(context);
+        let safe_form = (!found.is_empty()).then(|| self.safe_form(context)).flatten();
         let finding = |(rule, found): (&Rule, Found)| {
             let locks = relevant(&found, &context.effect.locks);
+            let work = work_of(&found, context.effect);
+            let about = about_file(
+                rule,
+                self.migration,
+                &self.file.path,
+                Range::of(self.file, context.statement.span),
+                found.message,
+            );
             Finding {
                 statement: context.statement.ordinal,
                 relations: locks.iter().map(FindingLock::of).collect(),
-                work: work_of(&found, context.effect),
+                work,
                 fixable: match rule.cure {
-                    Cure::Planned => has_safe_form,
+                    Cure::Planned => safe_form.is_some(),
                     Cure::Always => true,
                     Cure::Never => false,
                 },
-                ..about_file(
-                    rule,
-                    self.migration,
-                    &self.file.path,
-                    Range::of(self.file, context.statement.span),
-                    found.message,
-                )
+                safe: match rule.cure {
+                    Cure::Planned => safe_form.clone().unwrap_or_default(),
+                    Cure::Always | Cure::Never => Vec::new(),
+                },
+                help: found.help.unwrap_or(about.help),
+                ..about
             }
         };
         found.into_iter().map(finding).collect()
     }
 
-    /// Whether `deploy` takes the statement apart, or runs it in another way that keeps nobody out.
-    fn has_safe_form(&self, context: &Context<'_>) -> bool {
-        let ordinal = context.statement.ordinal;
-        let glued = self
-            .copies
-            .iter()
-            .any(|(copy, drop)| (*copy..=*drop).contains(&ordinal));
-        let scene = Scene {
-            catalog: context.catalog,
-            settings: &self.settings,
-            as_written: false,
-        };
-        !glued
-            && !planner::directed_as_written(self.script, ordinal)
-            && !self.script.statements.iter().any(planner::controls_transaction)
-            && rewrite::rewrite(context.statement, context.effect, &scene).is_ok()
-    }
-
-    /// Takes out what is allowed with a reason; an allow that is not needed is itself reported.
-    fn allow(&self, findings: &mut Vec<Finding>) {
-        for directive in &self.script.directives {
-            let Directive::Allow {
-                rules: names,
-                statement,
-                span,
-                ..
-            } = directive
-            else {
-                continue;
-            };
-            for name in names {
-                let before = findings.len();
-                findings.retain(|finding| finding.statement != *statement || finding.rule != *name);
-                if findings.len() < before {
-                    continue;
-                }
-                let message = match rules::find(name) {
-                    Some(_) => format!("`{name}` finds nothing in the statement that this allows it for."),
-                    None => format!("There is no rule `{name}`; `nonstop rules` lists them."),
-                };
-                let range = Range::of(self.file, *span);
-                let rule = &rules::allow_is_not_needed::RULE;
-                findings.push(Finding {
-                    statement: *statement,
-                    ..about_file(rule, self.migration, &self.file.path, range, message)
-                });
-            }
+    /// Leaves what the user wants to hear, as loud as they want it, each with what makes it known again.
+    fn choose(&self, findings: &mut Vec<Finding>) {
+        findings.retain_mut(|finding| {
+            let rule = rules::find(&finding.rule);
+            let severity = rule.and_then(|rule| self.policy.severity(rule, &finding.file));
+            finding.severity = severity.unwrap_or(finding.severity);
+            severity.is_some()
+        });
+        let mut texts: Vec<(String, String)> = Vec::new();
+        for finding in findings {
+            let statement = self.script.statements.get(finding.statement.wrapping_sub(1));
+            let text = statement.map_or_else(String::new, |statement| sql::normalised(statement.sql.as_str()));
+            let known = (finding.rule.clone(), text);
+            let alike = texts.iter().filter(|other| **other == known).count();
+            finding.fingerprint = fingerprint(finding, &known.1, alike);
+            texts.push(known);
         }
-        findings.sort_by_key(|finding| (finding.range.line, finding.range.column));
     }
 }
 

@@ -5,6 +5,7 @@ use crate::exit::{Exit, Problem};
 use crate::formats::{human, json};
 use crate::terminal::Terminal;
 use clap::Args;
+use nonstop_core::lint::UnknownRule;
 use nonstop_core::rule::Rule;
 use nonstop_core::rules;
 
@@ -34,16 +35,6 @@ pub(super) fn run(args: &RulesArgs, terminal: Terminal) -> Result<Exit, Problem>
     Ok(Exit::Done)
 }
 
-/// The rule of that name, or which are alike.
-pub(super) fn known(name: &str) -> Result<&'static Rule, Problem> {
-    rules::find(name).ok_or_else(|| {
-        let words: Vec<&str> = name.split('-').filter(|word| word.len() > 3).collect();
-        let likeness = |rule: &&Rule| words.iter().filter(|word| rule.code.contains(**word)).count();
-        let alike = rules::ALL.iter().copied().filter(|rule| likeness(rule) > 0);
-        let problem = Problem::usage(format_args!("there is no rule {name:?}"));
-        match alike.max_by_key(likeness) {
-            Some(rule) => problem.detail(format_args!("did you mean {}? `nonstop rules` lists them", rule.code)),
-            None => problem.detail("`nonstop rules` lists them"),
-        }
-    })
+fn known(name: &str) -> Result<&'static Rule, Problem> {
+    rules::find(name).ok_or_else(|| super::check::unknown_rule(&UnknownRule::of(name)))
 }

@@ -5,6 +5,7 @@ use crate::args::{Allow, BreakingChoice, FailOn, OnFailure};
 use crate::duration::Span;
 use crate::layouts::LayoutChoice;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The name that is looked for in the current folder.
@@ -52,6 +53,36 @@ pub struct CheckSection {
     pub ignore: Option<Vec<String>>,
     /// The weakest severity that gives exit code 1.
     pub fail_on: Option<FailOn>,
+    /// Other severities than the rules' own, by rule or category.
+    pub severity: BTreeMap<String, LevelName>,
+    /// What is different for some files; later ones are stronger.
+    pub paths: Vec<PathSection>,
+}
+
+/// `[[check.paths]]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PathSection {
+    /// The files: `*` and `?` inside a folder, `**` for any number of folders.
+    pub glob: String,
+    /// Not these rules.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+    /// Other severities, by rule or category.
+    #[serde(default)]
+    pub severity: BTreeMap<String, LevelName>,
+}
+
+/// How loud a rule is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LevelName {
+    /// Silent.
+    Off,
+    /// A warning.
+    Warning,
+    /// An error.
+    Error,
 }
 
 impl ConfigFile {
@@ -83,6 +114,17 @@ mod tests {
         assert_eq!(file.max_block.unwrap().0.as_millis(), 100);
         assert_eq!(file.allow, Some(vec![Allow::Blocking]));
         assert_eq!(file.check.pg_version, Some(15));
+    }
+
+    #[test]
+    fn paths_have_their_own_severities() {
+        let text = "[check.severity]\ncompat = \"off\"\n[[check.paths]]\nglob = \"old/**\"\nignore = [\"blocking\"]\n\
+                    [check.paths.severity]\nmissing-file = \"warning\"\n";
+        let check = ConfigFile::parse(Path::new(NAME), text).unwrap().check;
+        assert_eq!(check.severity["compat"], LevelName::Off);
+        assert_eq!(check.paths[0].severity["missing-file"], LevelName::Warning);
+        let no_glob = ConfigFile::parse(Path::new(NAME), "[[check.paths]]\nignore = []\n").unwrap_err();
+        assert!(no_glob.to_string().contains("missing field `glob`"), "{no_glob}");
     }
 
     #[test]

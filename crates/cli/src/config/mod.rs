@@ -8,7 +8,7 @@ mod file;
 mod literals;
 mod prisma;
 
-pub use file::{CheckSection, ConfigFile, NAME};
+pub use file::{CheckSection, ConfigFile, LevelName, NAME};
 
 use crate::layouts::{self, Folder, LayoutChoice, LayoutError};
 use serde::{Deserialize, Deserializer};

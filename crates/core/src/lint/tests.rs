@@ -1,4 +1,5 @@
 use super::*;
+use crate::finding::Severity;
 use crate::migration::TransactionModel;
 use crate::sql;
 use crate::version::ServerVersion;
@@ -23,7 +24,7 @@ fn rules(before: &str, text: &str) -> Vec<String> {
         let migration = migration(text);
         let file = SourceFile::new("m.sql", text);
         let script = sql::parse(&file).unwrap();
-        let judged = lint(&migration, &file, &script, &mut known);
+        let judged = lint(&migration, &file, &script, &mut known, &Policy::default());
         known.catalog.settle();
         for relation in known.catalog.relations.values_mut() {
             relation.size = None;
@@ -80,11 +81,70 @@ fn concurrently_among_others_is_said() {
 fn an_allow_needs_its_finding() {
     let allowed = "-- nonstop: allow create-index-blocks-writes because it is small\nCREATE INDEX i ON t (a)";
     assert_eq!(rules(TABLES, allowed), [""; 0]);
+    let malformed = "-- nonstop: allow create-index-blocks-writes\nCREATE INDEX i ON t (a)";
+    assert_eq!(
+        rules(TABLES, malformed),
+        ["directive-is-wrong", "create-index-blocks-writes"]
+    );
+    let unknown = "-- nonstop: allow create-indexes because reasons\nCREATE INDEX i ON t (a)";
+    assert_eq!(
+        rules(TABLES, unknown),
+        ["directive-is-wrong", "create-index-blocks-writes"]
+    );
     let needless = "-- nonstop: allow check-scans-table because reasons\nCREATE INDEX i ON t (a)";
     assert_eq!(
         rules(TABLES, needless),
         ["allow-is-not-needed", "create-index-blocks-writes"]
     );
+}
+
+#[test]
+fn an_allow_ends_on_its_day() {
+    let text = "SELECT 1;\n-- nonstop: allow create-index-blocks-writes because it is small until 2026-05-31\n\
+                CREATE INDEX i ON t (a)";
+    let rules = |today: &str| {
+        let policy = Policy {
+            today: today.parse().ok(),
+            ..Policy::default()
+        };
+        judged_by(TABLES, text, TransactionModel::Whole, &policy).findings
+    };
+    assert!(rules("2026-05-31").is_empty());
+    let over = rules("2026-06-01");
+    let said: Vec<_> = over.iter().map(|f| (f.rule.as_str(), f.range.line)).collect();
+    assert_eq!(said, [("allow-has-expired", 2), ("create-index-blocks-writes", 3)]);
+}
+
+/// What makes a finding known again does not depend on the lines around it.
+#[test]
+fn a_fingerprint_stays() {
+    let prints = |text: &str| -> Vec<String> {
+        let findings = judged(text, TransactionModel::Whole).findings;
+        findings.into_iter().map(|finding| finding.fingerprint).collect()
+    };
+    let one = prints("CREATE INDEX i ON t (a)");
+    assert_eq!(one, prints("SELECT 1;\n\n  CREATE  INDEX i -- why\n ON t (a);"));
+    assert_ne!(one, prints("CREATE INDEX i ON t (b)"));
+    let alike = prints("UPDATE t SET b = 1; UPDATE t SET b = 1");
+    assert!(alike.len() == 2 && alike[0] != alike[1], "{alike:?}");
+}
+
+#[test]
+fn the_policy_decides_what_is_heard() {
+    let rules = |select: &str| -> Vec<_> {
+        let policy = Policy {
+            select: vec![select.parse().unwrap()],
+            severity: vec![("blocking".parse().unwrap(), Level::On(Severity::Warning))],
+            ..Policy::default()
+        };
+        let text = "ALTER TABLE t ADD CHECK (b > 0), DROP COLUMN a";
+        let findings = judged_by(TABLES, text, TransactionModel::Whole, &policy).findings;
+        findings.into_iter().map(|f| (f.rule, f.severity)).collect()
+    };
+    let heard = |rule: &str, severity| vec![(rule.to_owned(), severity)];
+    assert_eq!(rules("blocking"), heard("check-scans-table", Severity::Warning));
+    assert_eq!(rules("data-loss"), heard("drop-column-breaks-code", Severity::Warning));
+    assert_eq!(rules("compat"), []);
 }
 
 #[test]
@@ -151,6 +211,10 @@ fn judged(text: &str, transaction: TransactionModel) -> Judged {
 }
 
 fn judged_on(before: &str, text: &str, transaction: TransactionModel) -> Judged {
+    judged_by(before, text, transaction, &Policy::default())
+}
+
+fn judged_by(before: &str, text: &str, transaction: TransactionModel, policy: &Policy) -> Judged {
     let mut known = Knowledge {
         catalog: Catalog::empty(ServerVersion::of_major(15)),
         is_complete: true,
@@ -172,7 +236,7 @@ fn judged_on(before: &str, text: &str, transaction: TransactionModel) -> Judged 
         transaction,
     };
     let script = sql::parse(&file).unwrap();
-    lint(&migration, &file, &script, &mut known)
+    lint(&migration, &file, &script, &mut known, policy)
 }
 
 #[test]
@@ -212,6 +276,26 @@ fn fixable_is_what_deploy_takes_apart() {
         let findings = judged(text, TransactionModel::Whole).findings;
         assert_eq!(findings.first().map(|finding| finding.fixable), Some(fixable), "{text}");
     }
+}
+
+#[test]
+fn the_safe_form_is_what_deploy_runs() {
+    let safe = |text: &str| -> Vec<String> {
+        let findings = judged(text, TransactionModel::Whole).findings;
+        let first = findings.into_iter().next().unwrap();
+        first.safe.iter().map(|sql| sql.as_str().to_owned()).collect()
+    };
+    assert_eq!(
+        safe("CREATE INDEX i ON t (a)"),
+        [r#"CREATE INDEX CONCURRENTLY "i" ON "public"."t" USING btree (a)"#]
+    );
+    let steps = safe("ALTER TABLE t ALTER a SET NOT NULL");
+    assert_eq!(steps.len(), 4, "{steps:?}");
+    assert!(
+        steps[0].ends_with("NOT VALID") && steps[1].contains("VALIDATE"),
+        "{steps:?}"
+    );
+    assert_eq!(safe("ALTER TABLE t ALTER b TYPE bigint"), [""; 0]);
 }
 
 #[test]

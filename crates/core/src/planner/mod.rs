@@ -44,7 +44,7 @@ pub fn plan_migration(migration: &Migration, catalog: &mut Catalog, settings: &P
         warnings: Vec::new(),
         refusals: Vec::new(),
     };
-    let script = match migration.up.as_ref().map(|file| (file, sql::parse(file))) {
+    let script = match migration.up.as_ref().map(|file| (file, read(file))) {
         None => {
             plan.refusals.push(refused_whole(
                 rules::missing_file::RULE.code,
@@ -87,6 +87,10 @@ pub fn plan_migration(migration: &Migration, catalog: &mut Catalog, settings: &P
         plan,
         catalog_is_stale: certainty == Certainty::Unknown,
     }
+}
+
+fn read(file: &SourceFile) -> Result<Script, sql::SyntaxError> {
+    sql::parse(file)?.with_clear_directives(file)
 }
 
 fn notice(file: &SourceFile, statement: &Statement, rule: &str, message: String, help: String) -> Notice {

@@ -42,6 +42,17 @@ pub(crate) struct Piece {
     pub(crate) part: bool,
 }
 
+impl Piece {
+    /// Its SQL; `None` where it only looks.
+    pub(crate) fn into_change(self) -> Option<SqlText> {
+        match self.body {
+            Body::Instant(instant) => Some(instant.sql),
+            Body::Lone(lone) => Some(lone.sql),
+            Body::Check { .. } => None,
+        }
+    }
+}
+
 /// How a piece is run.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Body {

@@ -7,14 +7,13 @@ rule! {
     /// An allow stands above a statement in which its rule finds nothing.
     ///
     /// # What it catches
-    /// `-- nonstop: allow RULE because …` where RULE does not fire in the statement below, or does not exist.
+    /// `-- nonstop: allow RULE because …` where RULE finds nothing in the statement below.
     ///
     /// # Why it hurts
-    /// The statement changed, or the rule is spelled wrong: the comment claims a danger that is not there, or lets the
-    /// next one through.
+    /// The statement changed: the comment claims a danger that is not there, and lets the next one through.
     ///
     /// # The safe way
-    /// Take the comment out, or correct the name of the rule.
+    /// Take the comment out.
     ///
     /// # When it is fine
     /// Never.
@@ -33,7 +32,7 @@ rule! {
     code: "allow-is-not-needed",
     severity: Severity::Warning,
     category: Category::Reliability,
-    help: "Take the comment out, or correct the rule's name.",
+    help: "Take the comment out.",
     check: check,
 }
 

@@ -40,7 +40,7 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     if !context.effect.changes.iter().any(|name| context.is_in_use(name)) {
         return Vec::new();
     }
-    let strong = context.held.iter().filter(|lock| lock.mode.blocks_writes());
+    let strong = context.around.held.iter().filter(|lock| lock.mode.blocks_writes());
     let Some(held) = strong
         .filter(|lock| context.is_in_use(&lock.relation))
         .max_by_key(|lock| lock.mode)

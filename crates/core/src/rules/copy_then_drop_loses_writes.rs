@@ -45,7 +45,7 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    if !context.drops_copied {
+    if !context.around.drops_copied {
         return Vec::new();
     }
     vec![Found::said(

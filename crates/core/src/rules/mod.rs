@@ -3,6 +3,7 @@
 pub(crate) mod add_column_rewrites_table;
 pub(crate) mod add_column_with_constraint;
 pub(crate) mod add_required_column_breaks_inserts;
+pub(crate) mod allow_has_expired;
 pub(crate) mod allow_is_not_needed;
 pub(crate) mod builds_index_under_lock;
 pub(crate) mod changes_many_rows;
@@ -12,6 +13,7 @@ pub(crate) mod concurrently_in_transaction;
 pub(crate) mod copy_then_drop_loses_writes;
 pub(crate) mod create_index_blocks_writes;
 pub(crate) mod detach_partition_hides_rows;
+pub(crate) mod directive_is_wrong;
 pub(crate) mod drop_column_breaks_code;
 pub(crate) mod drop_index_blocks_reads;
 pub(crate) mod drop_schema_loses_data;
@@ -83,6 +85,8 @@ pub static ALL: &[&Rule] = &[
     &set_schema_breaks_code::RULE,
     &detach_partition_hides_rows::RULE,
     &type_change_breaks_plans::RULE,
+    &directive_is_wrong::RULE,
+    &allow_has_expired::RULE,
     &allow_is_not_needed::RULE,
     &missing_file::RULE,
 ];
@@ -110,6 +114,7 @@ pub(crate) fn findings(context: &Context<'_>) -> Vec<(&'static Rule, Found)> {
     if !rest.is_empty() {
         let rest = Context {
             blocks: rest,
+            around: context.around.clone(),
             ..*context
         };
         found.extend(run(&rest, true));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::catalog::Catalog;
-use crate::lint::{Knowledge, lint};
+use crate::lint::{Knowledge, Policy, Selector, lint};
 use crate::migration::{Migration, TransactionModel};
 use crate::source::SourceFile;
 use crate::version::ServerVersion;
@@ -31,7 +31,7 @@ fn fences(rule: &Rule) -> Vec<(String, String)> {
 }
 
 /// The rules that fire in migrations divided by `-- next migration`, on a database that was empty.
-fn fired(text: &str) -> BTreeSet<String> {
+fn fired(text: &str, policy: &Policy) -> BTreeSet<String> {
     let mut known = Knowledge {
         catalog: Catalog::empty(ServerVersion::of_major(14)),
         is_complete: true,
@@ -49,7 +49,7 @@ fn fired(text: &str) -> BTreeSet<String> {
             transaction: TransactionModel::Whole,
         };
         let script = crate::sql::parse(&file).unwrap();
-        let judged = lint(&migration, &file, &script, &mut known);
+        let judged = lint(&migration, &file, &script, &mut known, policy);
         fired.extend(judged.findings.into_iter().map(|finding| finding.rule));
         known.catalog.settle();
         for relation in known.catalog.relations.values_mut() {
@@ -57,6 +57,15 @@ fn fired(text: &str) -> BTreeSet<String> {
         }
     }
     fired
+}
+
+/// The default set, and the rule where it is not in it.
+fn policy(rule: &'static Rule) -> Policy {
+    Policy {
+        select: vec![Selector::Default, Selector::Rule(rule)],
+        today: "2026-01-31".parse().ok(),
+        ..Policy::default()
+    }
 }
 
 #[test]
@@ -69,7 +78,7 @@ fn bad_fires_its_rule_and_only_it() {
             // What cannot be without the other.
             let also = info.strip_prefix("sql bad also ").into_iter().map(str::to_owned);
             let expected: BTreeSet<String> = also.chain([rule.code.to_owned()]).collect();
-            assert_eq!(fired(text), expected, "{}:\n{text}", rule.code);
+            assert_eq!(fired(text, &policy(rule)), expected, "{}:\n{text}", rule.code);
         }
     }
 }
@@ -78,7 +87,7 @@ fn bad_fires_its_rule_and_only_it() {
 fn safe_fires_nothing() {
     for rule in ALL {
         for (_, text) in fences(rule).iter().filter(|(info, _)| info == "sql safe") {
-            assert_eq!(fired(text), BTreeSet::new(), "{}:\n{text}", rule.code);
+            assert_eq!(fired(text, &policy(rule)), BTreeSet::new(), "{}:\n{text}", rule.code);
         }
     }
 }

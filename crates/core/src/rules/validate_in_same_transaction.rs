@@ -54,7 +54,7 @@ fn check(context: &Context<'_>) -> Vec<Found> {
         let mut work = context.effect.work.iter();
         work.any(|entry| entry.relation == lock.relation) && context.is_in_use(&lock.relation)
     };
-    let strong = context.held.iter().filter(|lock| lock.mode.blocks_writes());
+    let strong = context.around.held.iter().filter(|lock| lock.mode.blocks_writes());
     let Some(held) = strong.filter(scanned).max_by_key(|lock| lock.mode) else {
         return Vec::new();
     };

@@ -9,7 +9,7 @@ mod statement;
 mod table;
 
 pub use directive::{Directive, DirectiveError};
-pub use lower::parse;
+pub use lower::{Identifier, identifiers, normalised, parse};
 pub use object::*;
 pub use statement::*;
 pub use table::*;
@@ -23,6 +23,20 @@ pub struct Script {
     pub statements: Vec<Statement>,
     /// `-- nonstop: …` comments, each with the statement it stands above.
     pub directives: Vec<Directive>,
+}
+
+impl Script {
+    /// The script, unless a directive in it does not say what it should: whoever acts on a file must not guess.
+    ///
+    /// # Errors
+    /// The first such directive, with its place.
+    pub fn with_clear_directives(self, file: &SourceFile) -> Result<Self, SyntaxError> {
+        let wrong = self.directives.iter().find_map(|directive| match directive {
+            Directive::Wrong { error, span, .. } => Some(SyntaxError::at(file, span.start, error.to_string())),
+            _ => None,
+        });
+        wrong.map_or(Ok(self), Err)
+    }
 }
 
 /// Text that PostgreSQL's grammar refuses.

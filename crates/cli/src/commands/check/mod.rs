@@ -3,6 +3,7 @@
 //! From files alone the earlier migrations of the folder tell what exists, and every existing table counts as large. With
 //! a database the catalog, the sizes and what is pending are the real ones.
 
+mod policy;
 mod walk;
 
 use super::database;
@@ -22,6 +23,7 @@ use nonstop_engine::session::Session;
 use std::path::PathBuf;
 use walk::Ground;
 
+pub(super) use policy::unknown as unknown_rule;
 pub use walk::{Report, StatementReport};
 
 /// Flags of `check`.
@@ -63,20 +65,13 @@ const OLDEST_MAJOR: u32 = 14;
 
 pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Problem> {
     let section = &settings.file.check;
-    let select = super::or_file(&args.select, section.select.as_ref());
-    let ignore = super::or_file(&args.ignore, section.ignore.as_ref());
-    for name in select.iter().chain(&ignore) {
-        super::rules::known(name)?;
-    }
+    let policy = policy::of(args, section)?;
     let version = args.pg_version.or(section.pg_version);
     let mut report = Report::default();
     for selection in selections(args, settings, terminal)? {
         let ground = ground(&selection, version, args, settings, terminal)?;
-        walk::walk(&selection, args.since.as_deref(), ground, &mut report)?;
+        walk::walk(&selection, args.since.as_deref(), ground, &policy, &mut report)?;
     }
-    report
-        .findings
-        .retain(|finding| (select.is_empty() || select.contains(&finding.rule)) && !ignore.contains(&finding.rule));
     match args.format {
         Format::Human => human::check::render(&report, args.effects, &mut terminal.out())?,
         Format::Json => json::check::render(&report, args.effects, &mut terminal.out())?,

@@ -5,12 +5,12 @@ use crate::layouts::{LayoutChoice, Selection};
 use nonstop_core::catalog::Catalog;
 use nonstop_core::effect::Effect;
 use nonstop_core::finding::{Finding, Range};
-use nonstop_core::lint::{self, Knowledge};
+use nonstop_core::lint::{self, Knowledge, Policy};
 use nonstop_core::migration::Migration;
 use nonstop_core::source::SourceFile;
 use nonstop_core::sql::{self, SyntaxError};
 use nonstop_core::version::ServerVersion;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that `check` found.
 #[derive(Debug, Default)]
@@ -23,6 +23,8 @@ pub struct Report {
     pub sources: BTreeMap<String, SourceFile>,
     /// Files that do not parse.
     pub errors: Vec<SyntaxError>,
+    /// The names of the migrations that were looked at.
+    pub looked: BTreeSet<String>,
     /// Migrations looked at.
     pub migrations: usize,
     /// Statements looked at.
@@ -74,6 +76,7 @@ pub(super) fn walk(
     selection: &Selection,
     since: Option<&str>,
     mut ground: Ground,
+    policy: &Policy,
     report: &mut Report,
 ) -> Result<(), Problem> {
     let migrations = &selection.folder.migrations;
@@ -93,7 +96,7 @@ pub(super) fn walk(
         }
         let asked = at >= first && selection.only.as_ref().is_none_or(|only| *only == migration.name);
         if asked {
-            look(migration, &mut ground, report);
+            look(migration, &mut ground, policy, report);
         } else {
             pass(migration, &mut ground);
         }
@@ -119,10 +122,11 @@ fn pass(migration: &Migration, ground: &mut Ground) {
     }
 }
 
-fn look(migration: &Migration, ground: &mut Ground, report: &mut Report) {
+fn look(migration: &Migration, ground: &mut Ground, policy: &Policy, report: &mut Report) {
     report.migrations += 1;
+    report.looked.insert(migration.name.clone());
     let Some(file) = &migration.up else {
-        report.findings.push(lint::missing_file(migration));
+        report.findings.extend(lint::missing_file(migration, policy));
         return;
     };
     let script = match sql::parse(file) {
@@ -133,7 +137,7 @@ fn look(migration: &Migration, ground: &mut Ground, report: &mut Report) {
         }
     };
     report.statements += script.statements.len();
-    let judged = lint::lint(migration, file, &script, &mut ground.known);
+    let judged = lint::lint(migration, file, &script, &mut ground.known, policy);
     if !judged.findings.is_empty() {
         report.sources.insert(file.path.clone(), file.clone());
     }

@@ -9,6 +9,9 @@ mod object;
 mod body;
 mod since;
 mod table;
+mod words;
+
+pub use words::{Word as Identifier, identifiers, normalised};
 
 use super::{Directive, Kind, Script, Statement, SyntaxError, TransactionVerb};
 use crate::quote::SqlText;
@@ -19,7 +22,7 @@ use pg_query::protobuf::{self, Token, TransactionStmtKind};
 /// Reads a file.
 ///
 /// # Errors
-/// Text that PostgreSQL's grammar refuses, or a directive that is not one, with the place of the offending token.
+/// Text that PostgreSQL's grammar refuses, with the place of the offending token.
 pub fn parse(file: &SourceFile) -> Result<Script, SyntaxError> {
     let (text, skipped) = file.body();
     let tokens = tokens(text).map_err(|message| syntax_error(file, text, skipped, &message))?;
@@ -45,7 +48,7 @@ pub fn parse(file: &SourceFile) -> Result<Script, SyntaxError> {
             since: since::since(node),
         });
     }
-    script.directives = directives(file, text, skipped, &tokens, &script.statements)?;
+    script.directives = directives(text, skipped, &tokens, &script.statements);
     Ok(script)
 }
 
@@ -89,15 +92,9 @@ fn statement_span(raw: &protobuf::RawStmt, text: &str, tokens: &[Word]) -> Span 
     Span { start, end }
 }
 
-fn directives(
-    file: &SourceFile,
-    text: &str,
-    skipped: usize,
-    tokens: &[Word],
-    statements: &[Statement],
-) -> Result<Vec<Directive>, SyntaxError> {
-    let mut found = Vec::new();
-    for word in tokens.iter().filter(|word| word.token == Token::SqlComment) {
+fn directives(text: &str, skipped: usize, tokens: &[Word], statements: &[Statement]) -> Vec<Directive> {
+    let comments = tokens.iter().filter(|word| word.token == Token::SqlComment);
+    let read = |word: &Word| {
         let below = statements
             .iter()
             .find(|statement| statement.span.start >= word.start + skipped);
@@ -106,13 +103,9 @@ fn directives(
             start: word.start + skipped,
             end: word.end + skipped,
         };
-        match Directive::read(&text[word.start..word.end], ordinal, span) {
-            None => {}
-            Some(Ok(directive)) => found.push(directive),
-            Some(Err(error)) => return Err(SyntaxError::at(file, span.start, error.to_string())),
-        }
-    }
-    Ok(found)
+        Directive::read(&text[word.start..word.end], ordinal, span)
+    };
+    comments.filter_map(read).collect()
 }
 
 /// The parser's binding drops the position, so it is found again: the offending token is the first one with which a
@@ -313,8 +306,9 @@ mod tests {
     fn a_directive_belongs_to_the_statement_below() {
         let script = parse_text("SELECT 1;\n-- nonstop: as-written\nSELECT 2;").unwrap();
         assert_eq!(script.directives, [Directive::AsWritten { statement: 2 }]);
-        let error = parse_text("SELECT 1;\n-- nonstop: allow x\nSELECT 2;").unwrap_err();
-        assert_eq!(error.place.line, 2);
+        let file = SourceFile::new("m.sql", "SELECT 1;\n-- nonstop: allow x\nSELECT 2;");
+        let script = parse(&file).unwrap();
+        assert_eq!(script.with_clear_directives(&file).unwrap_err().place.line, 2);
     }
 
     proptest! {
