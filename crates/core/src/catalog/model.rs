@@ -358,6 +358,29 @@ impl Catalog {
     }
 }
 
+impl Index {
+    /// Whether it is built in the same way, so that it can be attached to the other.
+    pub fn is_like(&self, other: &Index) -> bool {
+        let text = |expression: &Option<Expression>| expression.as_ref().map(|e| e.sql.clone());
+        self.method == other.method
+            && self.keys == other.keys
+            && self.include == other.include
+            && self.unique == other.unique
+            && self.nulls_not_distinct == other.nulls_not_distinct
+            && text(&self.expressions) == text(&other.expressions)
+            && text(&self.predicate) == text(&other.predicate)
+    }
+}
+
+impl Constraint {
+    /// Whether both are foreign keys from the same columns to the same.
+    pub fn is_same_key(&self, other: &Constraint) -> bool {
+        matches!(self.kind, ConstraintKind::ForeignKey { .. })
+            && self.kind == other.kind
+            && self.columns == other.columns
+    }
+}
+
 impl Relation {
     /// A relation of this kind with nothing in it yet, made by the present migration.
     pub fn created(kind: RelationKind) -> Self {

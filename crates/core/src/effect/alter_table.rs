@@ -10,7 +10,6 @@ use crate::step::Work;
 impl Builder<'_> {
     pub(super) fn alter_table(&mut self, alter: &AlterTable) {
         match alter.object {
-            // Indexes: SHARE UPDATE EXCLUSIVE or ACCESS EXCLUSIVE on the index alone.
             ObjectKind::Index => return self.alter_index(alter),
             // Composite types: ACCESS EXCLUSIVE on the type's own relation.
             ObjectKind::Type | ObjectKind::Other => return,
@@ -34,23 +33,6 @@ impl Builder<'_> {
             inner.action(&table, alter.only, action, &actions);
             self.effect = inner.effect;
             crate::replay::apply_action(&mut changed, &table, action);
-        }
-    }
-
-    fn alter_index(&mut self, alter: &AlterTable) {
-        let Some((table, _)) = self.catalog.resolve_index(&alter.name) else {
-            if !alter.if_exists {
-                self.fails("42P01", format!("relation \"{}\" does not exist", alter.name));
-            }
-            return;
-        };
-        let table = table.clone();
-        if alter
-            .actions
-            .iter()
-            .any(|action| matches!(&action.kind, ActionKind::Other { tag } if tag == "ATTACH PARTITION"))
-        {
-            self.lock(&table, AccessShare);
         }
     }
 

@@ -95,7 +95,7 @@ impl Builder<'_> {
                     self.lock_family(table, Share);
                     self.work_family(table, Work::IndexBuild);
                 }
-                ConstraintKindDef::NotNull | ConstraintKindDef::Exclude => {}
+                ConstraintKindDef::NotNull | ConstraintKindDef::Exclude(_) => {}
             }
         }
     }

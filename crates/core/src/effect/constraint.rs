@@ -81,7 +81,7 @@ impl Builder<'_> {
                     self.lock(table, ShareRowExclusive);
                 }
             }
-            ConstraintKindDef::Exclude => {
+            ConstraintKindDef::Exclude(_) => {
                 self.lock(table, AccessExclusive);
                 self.lock(table, Share);
                 self.work_family(table, Work::IndexBuild);

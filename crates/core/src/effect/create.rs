@@ -1,10 +1,10 @@
-//! `CREATE TABLE`, `CREATE INDEX`, views, `REINDEX`, `CLUSTER`.
+//! `CREATE TABLE`, views, `CLUSTER`.
 
 use super::Builder;
 use crate::catalog::ConstraintKind;
-use crate::lock::LockMode::{AccessExclusive, AccessShare, Exclusive, Share, ShareRowExclusive, ShareUpdateExclusive};
+use crate::lock::LockMode::{AccessExclusive, AccessShare, Exclusive, ShareRowExclusive, ShareUpdateExclusive};
 use crate::quote::Name;
-use crate::sql::{ConstraintKindDef, CreateIndex, CreateTable, CreateTableAs, NameRef, Query};
+use crate::sql::{ConstraintKindDef, CreateTable, CreateTableAs, NameRef, Query};
 use crate::step::Work;
 
 impl Builder<'_> {
@@ -109,73 +109,6 @@ impl Builder<'_> {
         }
         if with_data && !concurrently {
             self.work(&name, Work::Rewrite);
-        }
-    }
-
-    pub(super) fn create_index(&mut self, index: &CreateIndex) {
-        let Some(table) = self.existing(&index.table, false) else {
-            return;
-        };
-        let named = index.name.as_ref().map(|name| table.sibling(name));
-        let present = named
-            .as_ref()
-            .is_some_and(|name| self.catalog.index(name).is_some() || self.catalog.relation(name).is_some());
-        let partitioned = self.is_partitioned(&table);
-        self.effect.outside_transaction = index.concurrently;
-        if present && !index.if_not_exists {
-            self.fails(
-                "42P07",
-                format!(
-                    "relation \"{}\" already exists",
-                    index.name.as_deref().unwrap_or_default()
-                ),
-            );
-        }
-        if index.concurrently {
-            if partitioned && !index.only {
-                self.fails(
-                    "0A000",
-                    format!(
-                        "cannot create index on partitioned table \"{}\" concurrently",
-                        table.name
-                    ),
-                );
-            }
-            self.lock(&table, ShareUpdateExclusive);
-            return;
-        }
-        if index.only || present {
-            self.lock(&table, Share);
-        } else {
-            self.lock_family(&table, Share);
-        }
-        if !(present || partitioned && index.only) {
-            self.work_family(&table, Work::IndexBuild);
-        }
-    }
-
-    pub(super) fn reindex(&mut self, name: Option<&NameRef>, index: bool, concurrently: bool) {
-        self.effect.outside_transaction = concurrently || name.is_none();
-        let Some(name) = name else {
-            self.opaque("REINDEX of a whole schema or database");
-            return;
-        };
-        let table = if index {
-            match self.catalog.resolve_index(name) {
-                Some((table, _)) => table.clone(),
-                None => return self.fails("42P01", format!("relation \"{name}\" does not exist")),
-            }
-        } else {
-            let Some(table) = self.existing(name, false) else {
-                return;
-            };
-            table
-        };
-        if concurrently {
-            self.lock_family(&table, ShareUpdateExclusive);
-        } else {
-            self.lock_family(&table, Share);
-            self.work_family(&table, Work::IndexBuild);
         }
     }
 

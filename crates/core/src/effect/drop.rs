@@ -72,6 +72,8 @@ impl Builder<'_> {
                 .relation(member)
                 .into_iter()
                 .flat_map(|rel| &rel.constraints)
+                // A partition's part of its parent's key goes without a look at the other table.
+                .filter(|constraint| !constraint.inherited)
                 .filter_map(referenced)
                 .collect();
             for referenced in keys {
@@ -152,54 +154,6 @@ impl Builder<'_> {
         }
     }
 
-    fn drop_index(&mut self, name: &NameRef, drop: &Drop) {
-        // Before it looks for the index, the server looks for the transaction.
-        self.effect.outside_transaction |= drop.concurrently;
-        let Some((table, index)) = self
-            .catalog
-            .resolve_index(name)
-            .map(|(table, index)| (table.clone(), index.clone()))
-        else {
-            if !drop.if_exists {
-                self.fails("42704", format!("index \"{name}\" does not exist"));
-            }
-            return;
-        };
-        if index.constraint.is_some() {
-            self.fails(
-                "2BP01",
-                format!("cannot drop index {name} because a constraint requires it"),
-            );
-        }
-        if index.parent.is_some() {
-            self.fails(
-                "2BP01",
-                format!("cannot drop index {name} because the index of its parent requires it"),
-            );
-        }
-        if drop.concurrently {
-            if drop.cascade || drop.names.len() > 1 {
-                self.fails("0A000", "DROP INDEX CONCURRENTLY takes one index, and no CASCADE");
-            }
-            if self.is_partitioned(&table) {
-                self.fails(
-                    "0A000",
-                    format!("cannot drop partitioned index \"{name}\" concurrently"),
-                );
-            }
-            self.lock(&table, ShareUpdateExclusive);
-        } else {
-            self.lock_family(&table, AccessExclusive);
-            self.lock_index(&table, &index.name, AccessExclusive);
-            if drop.cascade && index.unique {
-                let pointing: Vec<Name> = self.catalog.referencing(&table).map(|(name, _)| name.clone()).collect();
-                for child in pointing {
-                    self.lock(&child, AccessExclusive);
-                }
-            }
-        }
-    }
-
     fn drop_type(&mut self, name: &NameRef, drop: &Drop) {
         let Some(dropped) = self.catalog.resolve_type(name) else {
             return;
@@ -268,12 +222,9 @@ impl Builder<'_> {
             | ObjectKind::Sequence
             | ObjectKind::ForeignTable
             | ObjectKind::Index => {
-                // ALTER TABLE … RENAME also takes indexes: SHARE UPDATE EXCLUSIVE on the index alone.
+                // ALTER TABLE … RENAME also takes indexes.
                 let Some(name) = self.catalog.resolve(&rename.name) else {
-                    if self.catalog.resolve_index(&rename.name).is_none() && !rename.if_exists {
-                        self.fails("42P01", format!("relation \"{}\" does not exist", rename.name));
-                    }
-                    return;
+                    return self.rename_index(rename);
                 };
                 self.lock(&name, AccessExclusive);
                 let shared = self
@@ -304,6 +255,11 @@ impl Builder<'_> {
             ObjectKind::Constraint | ObjectKind::Trigger => {
                 if let Some(table) = self.existing(&rename.name, rename.if_exists) {
                     self.lock_family(&table, AccessExclusive);
+                    let rel = self.catalog.relation(&table);
+                    let served = rel.and_then(|rel| rel.indexes.iter().find(|own| own.constraint == rename.member));
+                    if let (ObjectKind::Constraint, Some(index)) = (rename.object, served.map(|own| own.name.clone())) {
+                        self.lock_index(&table, &index, ShareUpdateExclusive);
+                    }
                 }
             }
             ObjectKind::Policy | ObjectKind::Rule => {
@@ -319,6 +275,14 @@ impl Builder<'_> {
             | ObjectKind::Extension
             | ObjectKind::Statistics
             | ObjectKind::Other => {}
+        }
+    }
+
+    fn rename_index(&mut self, rename: &Rename) {
+        match self.known_index(&rename.name) {
+            Some((table, index)) => self.lock_index(&table, &index.name, ShareUpdateExclusive),
+            None if rename.if_exists => {}
+            None => self.fails("42P01", format!("relation \"{}\" does not exist", rename.name)),
         }
     }
 

@@ -11,6 +11,7 @@ mod constraint;
 mod create;
 mod data;
 mod drop;
+mod index;
 mod partition;
 mod transaction;
 mod type_change;
@@ -335,11 +336,7 @@ impl Builder<'_> {
             }
             Kind::Do { body } => self.block(body),
             Kind::Call { function } => self.opaque(format!("procedure {function} may do anything")),
-            Kind::Reindex {
-                name,
-                index,
-                concurrently,
-            } => self.reindex(name.as_ref(), *index, *concurrently),
+            Kind::Reindex { target, concurrently } => self.reindex(target, *concurrently),
             Kind::Compact { table, vacuum } => self.compact(table.as_ref(), *vacuum),
             Kind::Maintain { tables, vacuum } => {
                 self.effect.outside_transaction = *vacuum;

@@ -1,10 +1,11 @@
 //! `ALTER TABLE` and its kin.
 
 use super::Certainty::{self, Known, Unknown};
-use super::create;
+use super::create::{self, Reach};
+use super::partition;
 use crate::catalog::{Catalog, ConstraintKind, Expression, Generated, Relation};
 use crate::quote::Name;
-use crate::sql::{Action, ActionKind, AlterTable, ObjectKind};
+use crate::sql::{Action, ActionKind, AlterTable, NameRef, ObjectKind};
 use std::collections::BTreeSet;
 
 /// The order in which PostgreSQL carries out the actions of one statement (`AlterTablePass` in `tablecmds.c`).
@@ -26,12 +27,10 @@ pub(crate) fn pass(kind: &ActionKind) -> u8 {
 }
 
 pub(super) fn table(catalog: &mut Catalog, alter: &AlterTable) -> Certainty {
-    if matches!(alter.object, ObjectKind::Index | ObjectKind::Type | ObjectKind::Other) {
-        return if alter.object == ObjectKind::Index {
-            Known
-        } else {
-            Unknown
-        };
+    match alter.object {
+        ObjectKind::Index => return index(catalog, alter),
+        ObjectKind::Type | ObjectKind::Other => return Unknown,
+        _ => {}
     }
     let Some(table) = catalog.resolve(&alter.name) else {
         return Unknown;
@@ -40,9 +39,31 @@ pub(super) fn table(catalog: &mut Catalog, alter: &AlterTable) -> Certainty {
     actions.sort_by_key(|action| pass(&action.kind));
     actions
         .into_iter()
-        .map(|action| apply(catalog, &table, &action.kind))
+        .map(|action| match &action.kind {
+            ActionKind::AddConstraint(def) if alter.only => {
+                create::add_constraint(catalog, &table, def, Reach::Alone);
+                Known
+            }
+            kind => apply(catalog, &table, kind),
+        })
         .max()
         .unwrap_or(Known)
+}
+
+fn index(catalog: &mut Catalog, alter: &AlterTable) -> Certainty {
+    let known = |catalog: &Catalog, name: &NameRef| {
+        let (table, index) = catalog.resolve_index(name)?;
+        Some((table.clone(), index.name.clone()))
+    };
+    for action in &alter.actions {
+        let ActionKind::AttachPartition { child, .. } = &action.kind else {
+            continue;
+        };
+        if let (Some((table, index)), Some((below, attached))) = (known(catalog, &alter.name), known(catalog, child)) {
+            partition::attach_index(catalog, &table, &index, &below, &attached);
+        }
+    }
+    Known
 }
 
 fn family(catalog: &Catalog, table: &Name) -> Vec<Name> {
@@ -112,21 +133,12 @@ pub(crate) fn apply(catalog: &mut Catalog, table: &Name, action: &ActionKind) ->
             Known
         }
         ActionKind::AddConstraint(def) => {
-            create::add_constraint(catalog, table, def);
-            // Partitions get constraints of their own.
-            if catalog.children(table).next().is_some() {
-                Unknown
-            } else {
-                Known
-            }
+            create::add_constraint(catalog, table, def, Reach::Family);
+            Known
         }
         ActionKind::DropConstraint { name, cascade, .. } => {
             drop_constraint(catalog, table, name);
-            if *cascade || catalog.children(table).next().is_some() {
-                Unknown
-            } else {
-                Known
-            }
+            if *cascade { Unknown } else { Known }
         }
         ActionKind::ValidateConstraint { name } => {
             each(catalog, table, |rel| {
@@ -161,19 +173,24 @@ pub(crate) fn apply(catalog: &mut Catalog, table: &Name, action: &ActionKind) ->
         }
         ActionKind::AttachPartition { child, bound } => {
             let child = catalog.resolve(child);
-            if let Some(rel) = child.and_then(|child| catalog.relations.get_mut(&child)) {
+            if let Some(child) = child
+                && let Some(rel) = catalog.relations.get_mut(&child)
+            {
                 rel.parents = vec![table.clone()];
                 rel.bound = Some(bound.clone());
+                partition::inherit(catalog, table, &child);
             }
-            Unknown
+            Known
         }
         ActionKind::DetachPartition { child, .. } => {
             let child = catalog.resolve(child);
             if let Some(rel) = child.and_then(|child| catalog.relations.get_mut(&child)) {
                 rel.parents.retain(|parent| parent != table);
                 rel.bound = None;
+                rel.indexes.iter_mut().for_each(|own| own.parent = None);
+                rel.constraints.iter_mut().for_each(|own| own.inherited = false);
             }
-            Unknown
+            Known
         }
         ActionKind::Inherit { .. } | ActionKind::NoInherit { .. } | ActionKind::Other { .. } => Unknown,
         ActionKind::SetIdentity { .. }
@@ -234,6 +251,14 @@ fn drop_constraint(catalog: &mut Catalog, table: &Name, name: &str) {
             .filter(|c| columns.contains(&c.name))
             .for_each(|c| c.not_null = false);
     }
+    let index = rel.indexes.iter().find(|own| own.constraint.as_deref() == Some(name));
+    let index = index.map(|own| own.name.clone());
+    let gone = rel.constraint(name).cloned();
     rel.constraints.retain(|c| c.name != name);
-    rel.indexes.retain(|i| i.constraint.as_deref() != Some(name));
+    if let Some(index) = index {
+        partition::take_index(catalog, table, &index);
+    }
+    if let Some(gone) = gone {
+        partition::take_constraint(catalog, table, &gone);
+    }
 }

@@ -2,16 +2,17 @@
 
 use super::Certainty::{self, Known, Unknown};
 use super::names::{addition, index_column_names};
+use super::partition;
 use crate::catalog::{
     Catalog, Column, Constraint, ConstraintKind, Expression, Function, Generated, Index, Origin, Policy, Relation,
     RelationKind, Size, Trigger, TypeDef,
 };
 use crate::quote::{Ident, Name};
-use crate::sql::KeyDef;
 use crate::sql::{
     ColumnDef, ConstraintDef, ConstraintKindDef, CreateFunction, CreateIndex, CreateTable, CreateTableAs, NameRef,
     Query, TypeRef,
 };
+use crate::sql::{ExcludeDef, KeyDef};
 use crate::version::ServerVersion;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,9 +55,24 @@ pub(super) fn table(catalog: &mut Catalog, create: &CreateTable) -> Certainty {
         add_column(catalog, &name, column);
     }
     for constraint in &create.constraints {
-        add_constraint(catalog, &name, constraint);
+        add_constraint(catalog, &name, constraint, Reach::Alone);
+    }
+    if create.bound.is_some() {
+        for parent in &create.parents {
+            let parent = catalog.resolve_or_target(parent);
+            partition::inherit(catalog, &parent, &name);
+        }
     }
     certainty
+}
+
+/// Whether what is made goes to partitions and children too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// `ONLY`.
+    Alone,
+    /// All below as well.
+    Family,
 }
 
 /// A column's type as the catalog prints it, user types resolved.
@@ -100,7 +116,7 @@ pub(super) fn add_column(catalog: &mut Catalog, table: &Name, def: &ColumnDef) {
         set_not_null(catalog, table, &def.name);
     }
     for constraint in &def.inline {
-        add_constraint(catalog, table, constraint);
+        add_constraint(catalog, table, constraint, Reach::Family);
     }
 }
 
@@ -169,7 +185,9 @@ pub fn constraint_name(catalog: &Catalog, table: &Name, def: &ConstraintDef) -> 
             Some(index) => index.clone(),
             None => catalog.choose_index_name(table, &def.columns, Some("key")),
         },
-        ConstraintKindDef::Exclude => catalog.choose_index_name(table, &def.columns, Some("excl")),
+        ConstraintKindDef::Exclude(exclude) => {
+            catalog.choose_index_name(table, &index_column_names(&exclude.key_names), Some("excl"))
+        }
         ConstraintKindDef::ForeignKey { .. } => catalog.choose_constraint_name(table, Some(&joined), "fkey", &none),
         ConstraintKindDef::NotNull => catalog.choose_constraint_name(table, Some(&joined), "not_null", &none),
         ConstraintKindDef::Check(expression) => {
@@ -188,14 +206,14 @@ pub fn constraint_name(catalog: &Catalog, table: &Name, def: &ConstraintDef) -> 
 }
 
 /// Adds a table constraint, with its index where it has one.
-pub(super) fn add_constraint(catalog: &mut Catalog, table: &Name, def: &ConstraintDef) {
+pub(super) fn add_constraint(catalog: &mut Catalog, table: &Name, def: &ConstraintDef, reach: Reach) {
     let name = constraint_name(catalog, table, def);
     let kind = match &def.kind {
         ConstraintKindDef::Check(expression) => ConstraintKind::Check(expression.clone()),
         ConstraintKindDef::NotNull => ConstraintKind::NotNull,
         ConstraintKindDef::PrimaryKey(_) => ConstraintKind::PrimaryKey,
         ConstraintKindDef::Unique(_) => ConstraintKind::Unique,
-        ConstraintKindDef::Exclude => ConstraintKind::Exclude,
+        ConstraintKindDef::Exclude(_) => ConstraintKind::Exclude,
         ConstraintKindDef::ForeignKey {
             references, columns, ..
         } => {
@@ -217,6 +235,9 @@ pub(super) fn add_constraint(catalog: &mut Catalog, table: &Name, def: &Constrai
             key_index(catalog, table, &name, def, key);
         }
     }
+    if let ConstraintKindDef::Exclude(exclude) = &def.kind {
+        exclude_index(catalog, table, &name, exclude);
+    }
     if matches!(kind, ConstraintKind::PrimaryKey | ConstraintKind::NotNull) && !def.not_valid {
         for column in &columns {
             mark_not_null(catalog, table, column, matches!(kind, ConstraintKind::NotNull));
@@ -225,7 +246,7 @@ pub(super) fn add_constraint(catalog: &mut Catalog, table: &Name, def: &Constrai
     let Some(rel) = catalog.relations.get_mut(table) else {
         return;
     };
-    rel.constraints.push(Constraint {
+    let made = Constraint {
         name,
         kind,
         columns,
@@ -233,7 +254,20 @@ pub(super) fn add_constraint(catalog: &mut Catalog, table: &Name, def: &Constrai
         enforced: def.enforced,
         inherited: false,
         definition: def.definition.as_str().to_owned(),
-    });
+    };
+    rel.constraints.push(made.clone());
+    let index = rel
+        .indexes
+        .iter_mut()
+        .find(|own| own.constraint.as_ref() == Some(&made.name));
+    if rel.kind == RelationKind::PartitionedTable && reach == Reach::Alone {
+        if let Some(own) = index {
+            own.valid = false;
+        }
+    } else {
+        partition::spread_constraint(catalog, table, &made);
+        partition::spread_index(catalog, table, &made.name);
+    }
 }
 
 fn mark_not_null(catalog: &mut Catalog, table: &Name, column: &str, constraint_follows: bool) {
@@ -298,6 +332,27 @@ fn key_index(catalog: &mut Catalog, table: &Name, name: &str, def: &ConstraintDe
     });
 }
 
+fn exclude_index(catalog: &mut Catalog, table: &Name, name: &str, exclude: &ExcludeDef) {
+    let Some(rel) = catalog.relations.get_mut(table) else {
+        return;
+    };
+    rel.indexes.push(Index {
+        name: name.to_owned(),
+        origin: Origin::Created,
+        method: exclude.method.clone(),
+        keys: exclude.keys.clone(),
+        include: Vec::new(),
+        expressions: exclude.expressions.clone(),
+        predicate: exclude.predicate.clone(),
+        unique: false,
+        valid: true,
+        nulls_not_distinct: false,
+        constraint: Some(name.to_owned()),
+        parent: None,
+        definition: String::new(),
+    });
+}
+
 /// The name that an index has or would get.
 pub fn index_name(catalog: &Catalog, table: &Name, index: &CreateIndex) -> String {
     if let Some(name) = &index.name {
@@ -326,7 +381,7 @@ pub(super) fn index(catalog: &mut Catalog, index: &CreateIndex) -> Certainty {
         return Unknown;
     };
     rel.indexes.push(Index {
-        name,
+        name: name.clone(),
         origin: Origin::Created,
         method: index.method.clone(),
         keys: index.keys.clone(),
@@ -344,8 +399,10 @@ pub(super) fn index(catalog: &mut Catalog, index: &CreateIndex) -> Certainty {
             format!("CREATE INDEX {definition}")
         },
     });
-    // The partitions' own indexes get names of the server's choice.
-    if partitioned && !index.only { Unknown } else { Known }
+    if partitioned && !index.only {
+        partition::spread_index(catalog, &table, &name);
+    }
+    Known
 }
 
 pub(super) fn table_as(catalog: &mut Catalog, create: &CreateTableAs) -> Certainty {

@@ -7,6 +7,7 @@
 pub mod names;
 mod alter;
 mod create;
+mod partition;
 mod remove;
 
 use crate::catalog::{Catalog, RelationKind, Size, TypeDef};

@@ -83,13 +83,7 @@ fn index(catalog: &mut Catalog, name: &NameRef) {
     else {
         return;
     };
-    let own = table.sibling(&found);
-    if let Some(rel) = catalog.relations.get_mut(&table) {
-        rel.indexes.retain(|i| i.name != found);
-    }
-    for rel in catalog.relations.values_mut() {
-        rel.indexes.retain(|i| i.parent.as_ref() != Some(&own));
-    }
+    super::partition::take_index(catalog, &table, &found);
 }
 
 pub(super) fn rename(catalog: &mut Catalog, rename: &Rename) -> Certainty {

@@ -91,7 +91,7 @@ pub(super) fn add(
                 None => Ok(proved_key(statement, table, &name, def, scene)),
             }
         }
-        ConstraintKindDef::Exclude => Err(Refusal {
+        ConstraintKindDef::Exclude(_) => Err(Refusal {
             rule: rules::exclude_builds_index::RULE.code,
             message: format!(
                 "an EXCLUDE constraint cannot be added NOT VALID or from an index: it is built while reads and writes on {table} wait"

@@ -223,7 +223,7 @@ pub(super) fn of_constraint(print: Footprint, catalog: &Catalog, table: &Name, d
                 );
             }
         }
-        ConstraintKindDef::Check(_) | ConstraintKindDef::NotNull | ConstraintKindDef::Exclude => {}
+        ConstraintKindDef::Check(_) | ConstraintKindDef::NotNull | ConstraintKindDef::Exclude(_) => {}
     }
     print
 }

@@ -37,5 +37,5 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    context.explain(|block| matches!(context.added(block), Some(ConstraintKindDef::Exclude)))
+    context.explain(|block| matches!(context.added(block), Some(ConstraintKindDef::Exclude(_))))
 }

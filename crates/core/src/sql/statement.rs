@@ -283,10 +283,8 @@ pub enum Kind {
     Transaction(TransactionVerb),
     /// `REINDEX`.
     Reindex {
-        /// The index or table; `None` for a schema, database or the system catalogs.
-        name: Option<NameRef>,
-        /// The name is an index's.
-        index: bool,
+        /// What is built anew.
+        target: ReindexTarget,
         /// `CONCURRENTLY`.
         concurrently: bool,
     },
@@ -324,6 +322,21 @@ pub enum Kind {
         /// Its words.
         tag: String,
     },
+}
+
+/// What a `REINDEX` builds anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReindexTarget {
+    /// One index.
+    Index(NameRef),
+    /// All indexes of a table.
+    Table(NameRef),
+    /// Those of every table in a schema.
+    Schema(String),
+    /// Those of every table in the database.
+    Database,
+    /// Those of the system catalogs.
+    System,
 }
 
 /// What a query reads and calls.

@@ -126,7 +126,22 @@ pub enum ConstraintKindDef {
         period: bool,
     },
     /// `EXCLUDE`.
-    Exclude,
+    Exclude(ExcludeDef),
+}
+
+/// How the index of an `EXCLUDE` is made.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ExcludeDef {
+    /// Access method.
+    pub method: String,
+    /// Key columns; an expression is an empty string.
+    pub keys: Vec<String>,
+    /// The name PostgreSQL gives each key when it names the index.
+    pub key_names: Vec<String>,
+    /// What the expression keys use.
+    pub expressions: Option<Expression>,
+    /// `WHERE`.
+    pub predicate: Option<Expression>,
 }
 
 /// How a key's index is made.

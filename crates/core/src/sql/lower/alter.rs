@@ -128,15 +128,10 @@ fn action_kind(cmd: &AlterTableCmd) -> Option<ActionKind> {
         At::AtSetExpression => ActionKind::SetExpression { column: column() },
         At::AtDropExpression => ActionKind::DropExpression { column: column() },
         At::AtAttachPartition => match def? {
-            NodeEnum::PartitionCmd(p) => match &p.bound {
-                Some(bound) => ActionKind::AttachPartition {
-                    child: relation(p.name.as_ref()?),
-                    bound: partition_bound(bound),
-                },
+            NodeEnum::PartitionCmd(p) => ActionKind::AttachPartition {
+                child: relation(p.name.as_ref()?),
                 // ALTER INDEX … ATTACH PARTITION has no bound.
-                None => ActionKind::Other {
-                    tag: "ATTACH PARTITION".to_owned(),
-                },
+                bound: p.bound.as_ref().map(partition_bound).unwrap_or_default(),
             },
             _ => return None,
         },

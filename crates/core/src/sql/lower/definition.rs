@@ -1,10 +1,10 @@
 //! Column and constraint definitions, and the parts that become steps of their own.
 
-use super::super::{ColumnDef, ConstraintDef, ConstraintKindDef, KeyDef};
+use super::super::{ColumnDef, ConstraintDef, ConstraintKindDef, ExcludeDef, KeyDef};
 use super::alter::action_sql;
 use super::expr::expression;
 use super::names::{relation, text, texts, type_ref};
-use super::table::index_rest;
+use super::table::{element, index_rest, key_expressions, key_name};
 use crate::catalog::Generated;
 use crate::quote::SqlText;
 use pg_query::NodeEnum;
@@ -140,7 +140,11 @@ pub(super) fn constraint_def(constraint: &Constraint) -> Option<ConstraintDef> {
                 period: constraint.fk_with_period,
             }
         }
-        ConstrType::ConstrExclusion => ConstraintKindDef::Exclude,
+        ConstrType::ConstrExclusion => {
+            let exclude = exclude_def(constraint);
+            columns = exclude.keys.iter().filter(|key| !key.is_empty()).cloned().collect();
+            ConstraintKindDef::Exclude(exclude)
+        }
         _ => return None,
     };
     let mut plain = constraint.clone();
@@ -209,4 +213,23 @@ fn key_def(constraint: &Constraint) -> Option<KeyDef> {
         without_overlaps: constraint.without_overlaps,
         nulls_not_distinct: constraint.nulls_not_distinct,
     })
+}
+
+/// The index of an `EXCLUDE`: each key stands in a pair with its operator.
+fn exclude_def(constraint: &Constraint) -> ExcludeDef {
+    let pairs = constraint
+        .exclusions
+        .iter()
+        .filter_map(|pair| match pair.node.as_ref()? {
+            NodeEnum::List(pair) => element(pair.items.first()?),
+            _ => None,
+        });
+    let elements: Vec<&protobuf::IndexElem> = pairs.collect();
+    ExcludeDef {
+        method: constraint.access_method.clone(),
+        keys: elements.iter().map(|element| element.name.clone()).collect(),
+        key_names: elements.iter().map(|element| key_name(element)).collect(),
+        expressions: key_expressions(&elements),
+        predicate: constraint.where_clause.as_ref().map(|predicate| expression(predicate)),
+    }
 }

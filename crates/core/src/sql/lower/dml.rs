@@ -1,6 +1,6 @@
 //! Changes of rows, and what queries read.
 
-use super::super::{Dml, DmlVerb, Kind, NameRef, Query};
+use super::super::{Dml, DmlVerb, Kind, NameRef, Query, ReindexTarget};
 use super::expr::expression;
 use super::names::{relation, relations, text};
 use crate::lock::LockMode;
@@ -69,8 +69,7 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
             }
         }
         NodeEnum::ReindexStmt(reindex) => Kind::Reindex {
-            name: reindex.relation.as_ref().map(relation),
-            index: reindex.kind() == protobuf::ReindexObjectType::ReindexObjectIndex,
+            target: reindex_target(reindex),
             concurrently: super::names::option(&reindex.params, "concurrently").is_some(),
         },
         NodeEnum::ClusterStmt(cluster) => Kind::Compact {
@@ -93,6 +92,17 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
         }
         _ => return None,
     })
+}
+
+fn reindex_target(reindex: &protobuf::ReindexStmt) -> ReindexTarget {
+    use protobuf::ReindexObjectType as Object;
+    match (reindex.kind(), &reindex.relation) {
+        (Object::ReindexObjectIndex, Some(index)) => ReindexTarget::Index(relation(index)),
+        (_, Some(table)) => ReindexTarget::Table(relation(table)),
+        (Object::ReindexObjectSchema, None) => ReindexTarget::Schema(reindex.name.clone()),
+        (Object::ReindexObjectDatabase, None) => ReindexTarget::Database,
+        (_, None) => ReindexTarget::System,
+    }
 }
 
 fn vacuum_relation(node: &Node) -> Option<NameRef> {

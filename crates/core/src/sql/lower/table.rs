@@ -92,14 +92,7 @@ pub(super) fn index_rest(mut index: IndexStmt) -> Option<SqlText> {
 fn create_index(index: &IndexStmt) -> Option<CreateIndex> {
     let table = index.relation.as_ref()?;
     let elements: Vec<&protobuf::IndexElem> = index.index_params.iter().filter_map(element).collect();
-    let mut expressions: Option<Expression> = None;
-    for expr in elements.iter().filter_map(|e| e.expr.as_ref()) {
-        let uses = expression(expr);
-        let all = expressions.get_or_insert_with(Expression::default);
-        all.sql = format!("{}{}{}", all.sql, if all.sql.is_empty() { "" } else { ", " }, uses.sql);
-        all.columns.extend(uses.columns);
-        all.functions.extend(uses.functions);
-    }
+    let expressions = key_expressions(&elements);
     Some(CreateIndex {
         name: (!index.idxname.is_empty()).then(|| index.idxname.clone()),
         table: relation(table),
@@ -128,7 +121,20 @@ fn create_index(index: &IndexStmt) -> Option<CreateIndex> {
     })
 }
 
-fn element(node: &Node) -> Option<&protobuf::IndexElem> {
+/// What the keys of an index that are expressions use.
+pub(super) fn key_expressions(elements: &[&protobuf::IndexElem]) -> Option<Expression> {
+    let mut expressions: Option<Expression> = None;
+    for expr in elements.iter().filter_map(|e| e.expr.as_ref()) {
+        let uses = expression(expr);
+        let all = expressions.get_or_insert_with(Expression::default);
+        all.sql = format!("{}{}{}", all.sql, if all.sql.is_empty() { "" } else { ", " }, uses.sql);
+        all.columns.extend(uses.columns);
+        all.functions.extend(uses.functions);
+    }
+    expressions
+}
+
+pub(super) fn element(node: &Node) -> Option<&protobuf::IndexElem> {
     match node.node.as_ref()? {
         NodeEnum::IndexElem(element) => Some(element),
         _ => None,
@@ -136,7 +142,7 @@ fn element(node: &Node) -> Option<&protobuf::IndexElem> {
 }
 
 /// `FigureIndexColname` in PostgreSQL's parser: the function's name for a call, the column for a cast of one, else `expr`.
-fn key_name(element: &protobuf::IndexElem) -> String {
+pub(super) fn key_name(element: &protobuf::IndexElem) -> String {
     fn figure(node: &Node) -> Option<String> {
         match node.node.as_ref()? {
             NodeEnum::FuncCall(call) => call.funcname.last().and_then(text),
