@@ -6,8 +6,10 @@
 use crate::target::Target;
 use nonstop_core::quote::SqlText;
 use nonstop_core::version::ServerVersion;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio_postgres::{CancelToken, Client};
+use tokio_postgres::{CancelToken, Client, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 mod connect;
@@ -36,6 +38,7 @@ pub struct Session {
     search_path: String,
     skipped: Vec<&'static str>,
     pooled: bool,
+    prepared: Mutex<HashMap<&'static str, Statement>>,
 }
 
 /// Cancels what a session is running, from anywhere.
@@ -80,6 +83,18 @@ impl Session {
     /// The client, where a transaction value is wanted.
     pub fn client_mut(&mut self) -> &mut Client {
         &mut self.client
+    }
+
+    /// A query that this session asks again and again: the server plans it once.
+    pub async fn prepared(&self, sql: &'static str) -> Result<Statement, tokio_postgres::Error> {
+        let known = || self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known().get(sql).cloned();
+        if let Some(statement) = found {
+            return Ok(statement);
+        }
+        let statement = self.client.prepare(sql).await?;
+        known().insert(sql, statement.clone());
+        Ok(statement)
     }
 
     /// The backend's process id.

@@ -2,7 +2,8 @@
 //!
 //! It cancels our statement when somebody has waited for it too long, whatever we believed about the statement; it names
 //! whom a long statement waits for; it tells how far an index build is; and it notices when the worker's connection is
-//! dead although its backend is not. It holds no transaction: each look is one autocommitted query.
+//! dead although its backend is not. It holds no transaction: each look is one autocommitted query. It has a thread of its
+//! own, so that nothing that we do delays a look.
 
 use crate::event::{Event, Events, Holder, millis};
 use crate::holders;
@@ -13,8 +14,7 @@ use nonstop_core::pace::Bounds;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{Mutex, Notify, oneshot};
 use tokio_postgres::{Client, Error};
 
 /// A look that takes longer is given up, and the connection with it.
@@ -56,8 +56,8 @@ pub struct Verdict {
 #[derive(Debug)]
 pub struct Watchdog {
     shared: Arc<Shared>,
-    armed: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    /// Its end is the watchdog's.
+    _leash: oneshot::Sender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -90,19 +90,36 @@ impl Watchdog {
         bounds: Bounds,
         events: &Events,
     ) -> Result<Self, ConnectError> {
-        let session = Session::open(target, application_name).await?;
         let shared = Arc::new(Shared::default());
-        let (armed, listen) = watch::channel(false);
-        let kennel = Kennel {
+        let (leash, released) = oneshot::channel();
+        let (ready, opened) = oneshot::channel();
+        let mut kennel = Kennel {
             target: target.clone(),
             application_name: application_name.to_owned(),
             bounds,
             events: events.clone(),
             shared: Arc::clone(&shared),
-            session: Some(session),
+            session: None,
         };
-        let task = tokio::spawn(kennel.live(listen));
-        Ok(Self { shared, armed, task })
+        let live = async move {
+            match Session::open(&kennel.target, &kennel.application_name).await {
+                Err(error) => drop(ready.send(Err(error))),
+                Ok(session) => {
+                    kennel.session = Some(session);
+                    drop(ready.send(Ok(())));
+                    tokio::select! { _ = released => {} () = kennel.live() => {} }
+                }
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let thread = runtime.and_then(|runtime| {
+            let thread = std::thread::Builder::new().name("watchdog".to_owned());
+            thread.spawn(move || runtime.block_on(live))
+        });
+        thread.map_err(|error| lost(format!("the watchdog's thread cannot start: {error}")))?;
+        let opened = opened.await;
+        opened.unwrap_or_else(|_| Err(lost("the watchdog's thread has ended".to_owned())))?;
+        Ok(Self { shared, _leash: leash })
     }
 
     /// From now on the worker's message is watched.
@@ -119,12 +136,10 @@ impl Watchdog {
             idle_since: None,
             verdict: Verdict::default(),
         });
-        self.armed.send_replace(true);
     }
 
     /// The message is done; no cancel is on its way when this returns.
     pub async fn disarm(&self) -> Verdict {
-        self.armed.send_replace(false);
         let watched = self.shared.watched.lock().await.take();
         watched.map(|watched| watched.verdict).unwrap_or_default()
     }
@@ -135,13 +150,11 @@ impl Watchdog {
     }
 }
 
-impl Drop for Watchdog {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+fn lost(reason: String) -> ConnectError {
+    ConnectError::Lost { reason }
 }
 
-/// What the watchdog's task owns.
+/// What the watchdog's thread owns.
 struct Kennel {
     target: Target,
     application_name: String,
@@ -152,18 +165,16 @@ struct Kennel {
 }
 
 impl Kennel {
-    async fn live(mut self, mut armed: watch::Receiver<bool>) {
+    async fn live(mut self) {
         let mut seeing = Instant::now();
         loop {
-            if armed.wait_for(|on| *on).await.is_err() {
-                return;
-            }
-            let disarmed = async { armed.clone().wait_for(|on| !*on).await.is_err() };
-            if let Ok(gone) = tokio::time::timeout(self.bounds.poll(), disarmed).await {
-                if gone {
-                    return;
-                }
+            let Some(wait) = self.first_look_in() else {
                 seeing = Instant::now();
+                tokio::time::sleep(self.bounds.poll()).await;
+                continue;
+            };
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
                 continue;
             }
             if self.look().await {
@@ -171,7 +182,15 @@ impl Kennel {
             } else if seeing.elapsed() > BLIND_LIMIT {
                 self.shared.lost.notify_waiters();
             }
+            tokio::time::sleep(self.bounds.poll()).await;
         }
+    }
+
+    /// How long the worker's message is left alone yet: nearly all are done before. `None` while there is none.
+    fn first_look_in(&self) -> Option<Duration> {
+        let watched = self.shared.watched.try_lock().ok()?;
+        let started = watched.as_ref()?.started;
+        Some(self.bounds.poll().saturating_sub(started.elapsed()))
     }
 
     /// One look; `false` when the server could not be asked.

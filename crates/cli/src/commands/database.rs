@@ -71,13 +71,23 @@ pub(super) fn history_kind(layout: LayoutChoice) -> HistoryKind {
     }
 }
 
-/// Runs what waits for a database.
+/// Runs what waits for a database. One thread is enough, and the fastest: no message goes from thread to thread. The
+/// watchdog has one of its own.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Problem::usage(format_args!("cannot start: {error}")))?;
+    run_in(tokio::runtime::Builder::new_current_thread(), work)
+}
+
+/// Runs many clients of a database at once, none of which may delay another.
+pub(super) fn block_on_many<T>(work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    run_in(tokio::runtime::Builder::new_multi_thread(), work)
+}
+
+fn run_in<T>(
+    mut threads: tokio::runtime::Builder,
+    work: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    let runtime = threads.enable_all().build();
+    let runtime = runtime.map_err(|error| Problem::usage(format_args!("cannot start: {error}")))?;
     let outcome = runtime.block_on(work);
     // A name look-up that hangs must not keep the process.
     runtime.shutdown_background();

@@ -64,7 +64,7 @@ pub(super) fn run(args: &DemoArgs, terminal: Terminal) -> Result<Exit, Problem> 
         major: None,
     };
     let programs = Programs::locate(&wanted)?;
-    let demo = database::block_on(show(args, &programs, terminal))?;
+    let demo = database::block_on_many(show(args, &programs, terminal))?;
     let page = args.out.join(PAGE);
     let written = File::create(&page).and_then(|file| {
         let mut file = BufWriter::new(file);

@@ -1,9 +1,11 @@
 //! Whether a step outside a transaction has reached its goal: read from the server, never from the absence of an error.
 
 use crate::holders::{self, Holding};
+use crate::session::Session;
 use nonstop_core::quote::Name;
 use nonstop_core::step::Goal;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::Error;
+use tokio_postgres::types::ToSql;
 
 /// What is found of a goal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,11 +23,11 @@ pub(crate) enum Found {
 }
 
 /// Looks.
-pub(crate) async fn judge(client: &Client, goal: &Goal) -> Result<Found, Error> {
+pub(crate) async fn judge(session: &Session, goal: &Goal) -> Result<Found, Error> {
     match goal {
-        Goal::IndexValid { table, index } => index_valid(client, table, index).await,
-        Goal::IndexGone { index } => index_gone(client, index).await,
-        Goal::ConstraintValid { table, constraint } => constraint_valid(client, table, constraint).await,
+        Goal::IndexValid { table, index } => index_valid(session, table, index).await,
+        Goal::IndexGone { index } => index_gone(session, index).await,
+        Goal::ConstraintValid { table, constraint } => constraint_valid(session, table, constraint).await,
         Goal::Committed => Ok(Found::Invisible),
         Goal::NoRows(_) | Goal::Repeatable => Ok(Found::Open),
     }
@@ -39,18 +41,18 @@ struct IndexRow {
     builders: Vec<i32>,
 }
 
-async fn index(client: &Client, name: &Name) -> Result<Option<IndexRow>, Error> {
-    let row = client
-        .query_opt(
+async fn index(session: &Session, name: &Name) -> Result<Option<IndexRow>, Error> {
+    let look = session
+        .prepared(
             "SELECT i.indisvalid AND i.indisready AND i.indislive, tn.nspname::text, t.relname::text, c.relkind = 'i', \
                ARRAY(SELECT p.pid FROM pg_stat_progress_create_index p \
                      WHERE p.index_relid = c.oid AND p.pid <> pg_backend_pid()) \
              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_index i ON i.indexrelid = c.oid \
              JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace \
              WHERE n.nspname = $1::text AND c.relname = $2::text",
-            &[&name.schema, &name.name],
         )
         .await?;
+    let row = session.client().query_opt(&look, &[&name.schema, &name.name]).await?;
     Ok(row.map(|row| IndexRow {
         valid: row.get(0),
         table: Name::new(row.get::<_, String>(1), row.get::<_, String>(2)),
@@ -59,34 +61,37 @@ async fn index(client: &Client, name: &Name) -> Result<Option<IndexRow>, Error> 
     }))
 }
 
-async fn index_valid(client: &Client, table: &Name, name: &Name) -> Result<Found, Error> {
-    Ok(match index(client, name).await? {
+async fn index_valid(session: &Session, table: &Name, name: &Name) -> Result<Found, Error> {
+    Ok(match index(session, name).await? {
         // Of another table: the statement will fail by itself, and nothing of others' is dropped.
         Some(found) if found.table != *table => Found::Open,
         Some(found) if found.valid => Found::Reached,
-        Some(found) if !found.builders.is_empty() => Found::Building(holders::of_pids(client, &found.builders).await?),
+        Some(found) if !found.builders.is_empty() => {
+            Found::Building(holders::of_pids(session.client(), &found.builders).await?)
+        }
         Some(found) if found.plain => Found::Leftover(name.clone()),
         Some(_) | None => Found::Open,
     })
 }
 
 /// An interrupted DROP INDEX CONCURRENTLY leaves the index INVALID; dropping it again is the cure.
-async fn index_gone(client: &Client, name: &Name) -> Result<Found, Error> {
-    Ok(match index(client, name).await? {
+async fn index_gone(session: &Session, name: &Name) -> Result<Found, Error> {
+    Ok(match index(session, name).await? {
         None => Found::Reached,
         Some(found) if found.valid || !found.plain => Found::Open,
         Some(_) => Found::Leftover(name.clone()),
     })
 }
 
-async fn constraint_valid(client: &Client, table: &Name, constraint: &str) -> Result<Found, Error> {
-    let valid = client
-        .query_one(
+async fn constraint_valid(session: &Session, table: &Name, constraint: &str) -> Result<Found, Error> {
+    let look = session
+        .prepared(
             "SELECT EXISTS (SELECT FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid \
              JOIN pg_namespace n ON n.oid = c.relnamespace \
              WHERE n.nspname = $1::text AND c.relname = $2::text AND k.conname = $3::text AND k.convalidated)",
-            &[&table.schema, &table.name, &constraint],
         )
         .await?;
+    let name: [&(dyn ToSql + Sync); 3] = [&table.schema, &table.name, &constraint];
+    let valid = session.client().query_one(&look, &name).await?;
     Ok(if valid.get(0) { Found::Reached } else { Found::Open })
 }

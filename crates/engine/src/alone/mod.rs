@@ -135,7 +135,7 @@ pub(crate) async fn drop_index(worker: &mut Worker<'_>, place: &Place, index: &N
 /// Looks for the goal, over a cut connection too.
 pub(crate) async fn judge(worker: &mut Worker<'_>, goal: &Goal) -> Result<Found, StepError> {
     loop {
-        match answered(goal::judge(worker.session.client(), goal)).await {
+        match answered(goal::judge(&worker.session, goal)).await {
             Ok(found) => return Ok(found),
             Err(error) => worker.mend(error).await?,
         }

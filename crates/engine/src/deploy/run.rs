@@ -342,7 +342,14 @@ fn missing_file(migration: &Migration) -> Failure {
 /// as if it were the first; a needless new session costs milliseconds.
 fn leaves_session_changed(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    let words = ["set_config", "create temp", "create local temp", "prepare ", "discard "];
+    let words = [
+        "set_config",
+        "create temp",
+        "create local temp",
+        "prepare ",
+        "deallocate",
+        "discard ",
+    ];
     if words.iter().any(|word| lower.contains(word)) {
         return true;
     }

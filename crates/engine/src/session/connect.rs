@@ -67,6 +67,7 @@ async fn open(target: &Target, application_name: &str) -> Result<Session, Connec
         search_path: target.schema.clone(),
         skipped,
         pooled: established.moved,
+        prepared: Mutex::default(),
     })
 }
 
