@@ -147,10 +147,40 @@ pub fn missing_file(migration: &Migration, policy: &Policy) -> Option<Finding> {
         end_column: 1,
     };
     let rule = &rules::missing_file::RULE;
-    let finding = about_file(rule, migration, &migration.path, range, message);
+    let finding = about_file(rule, &migration.name, &migration.path, range, message);
+    without_statement(rule, finding, policy)
+}
+
+/// The finding of an entry at a byte of a baseline file, for which nothing is found any more.
+pub fn stale_baseline_entry(
+    baseline: &SourceFile,
+    at: usize,
+    code: &str,
+    migration: &str,
+    policy: &Policy,
+) -> Option<Finding> {
+    // Of a rule that nobody listens to, nobody knows whether it finds anything.
+    if rules::find(code).is_some_and(|rule| policy.severity(rule, "").is_none()) {
+        return None;
+    }
+    let line = baseline.place(at).line;
+    let text = baseline.text.lines().nth(line - 1).unwrap_or_default();
+    let range = Range {
+        line,
+        column: 1,
+        end_line: line,
+        end_column: text.chars().count() + 1,
+    };
+    let message = format!("{code} finds in {migration} no longer what this entry stands for.");
+    let rule = &rules::baseline_entry_is_stale::RULE;
+    let finding = about_file(rule, migration, &baseline.path, range, message);
+    without_statement(rule, finding, policy)
+}
+
+fn without_statement(rule: &Rule, finding: Finding, policy: &Policy) -> Option<Finding> {
     Some(Finding {
-        severity: policy.severity(rule, &migration.path)?,
-        fingerprint: fingerprint(&finding, "", 0),
+        severity: policy.severity(rule, &finding.file)?,
+        fingerprint: fingerprint(&finding, &finding.message, 0),
         ..finding
     })
 }
@@ -161,13 +191,13 @@ fn fingerprint(finding: &Finding, statement: &str, alike: usize) -> String {
     hash::sha256_hex(text.as_bytes())[..32].to_owned()
 }
 
-fn about_file(rule: &Rule, migration: &Migration, file: &str, range: Range, message: String) -> Finding {
+fn about_file(rule: &Rule, migration: &str, file: &str, range: Range, message: String) -> Finding {
     Finding {
         rule: rule.code.to_owned(),
         severity: rule.severity,
         category: rule.category,
         message,
-        migration: migration.name.clone(),
+        migration: migration.to_owned(),
         file: file.to_owned(),
         statement: 0,
         range,
@@ -200,7 +230,7 @@ impl Place<'_> {
             let work = work_of(&found, context.effect);
             let about = about_file(
                 rule,
-                self.migration,
+                &self.migration.name,
                 &self.file.path,
                 Range::of(self.file, context.statement.span),
                 found.message,

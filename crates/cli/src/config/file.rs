@@ -57,6 +57,8 @@ pub struct CheckSection {
     pub severity: BTreeMap<String, LevelName>,
     /// What is different for some files; later ones are stronger.
     pub paths: Vec<PathSection>,
+    /// Findings that were there before and are passed over, relative to the file.
+    pub baseline: Option<PathBuf>,
 }
 
 /// `[[check.paths]]`.

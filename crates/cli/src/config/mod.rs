@@ -238,6 +238,14 @@ impl Settings {
         (!others_may_read(&path)).then(|| std::fs::read_to_string(&path).ok())?
     }
 
+    /// The baseline of `check`: what the flag says, else what the file says.
+    pub fn baseline(&self, of_flag: Option<&Path>) -> Option<PathBuf> {
+        let base = self.file_path.as_deref().map(Path::new).and_then(Path::parent);
+        let of_file = self.file.check.baseline.as_ref();
+        let of_file = of_file.map(|path| base.unwrap_or(Path::new("")).join(path));
+        of_flag.map(Path::to_path_buf).or(of_file)
+    }
+
     /// The layout asked for.
     pub fn layout(&self) -> LayoutChoice {
         self.layout

@@ -1,14 +1,12 @@
 //! What a file allows with a reason, and what is wrong with its saying so.
 
-use super::{Place, about_file};
+use super::{Place, UnknownRule, about_file};
 use crate::date::Date;
 use crate::finding::{Finding, Range};
 use crate::rule::Rule;
 use crate::rules::{self, allow_has_expired, allow_is_not_needed, directive_is_wrong};
 use crate::source::Span;
 use crate::sql::Directive;
-
-use super::UnknownRule;
 
 impl Place<'_> {
     /// Takes out what is allowed; an allow that is wrong, over or not needed is itself reported.
@@ -74,7 +72,7 @@ impl Place<'_> {
         let range = Range::of(self.file, span);
         Finding {
             statement,
-            ..about_file(rule, self.migration, &self.file.path, range, message)
+            ..about_file(rule, &self.migration.name, &self.file.path, range, message)
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod add_column_with_constraint;
 pub(crate) mod add_required_column_breaks_inserts;
 pub(crate) mod allow_has_expired;
 pub(crate) mod allow_is_not_needed;
+pub(crate) mod baseline_entry_is_stale;
 pub(crate) mod builds_index_under_lock;
 pub(crate) mod changes_many_rows;
 pub(crate) mod changes_rows_under_lock;
@@ -89,6 +90,7 @@ pub static ALL: &[&Rule] = &[
     &allow_has_expired::RULE,
     &allow_is_not_needed::RULE,
     &missing_file::RULE,
+    &baseline_entry_is_stale::RULE,
 ];
 
 /// The rule of that name.

@@ -3,6 +3,7 @@
 //! From files alone the earlier migrations of the folder tell what exists, and every existing table counts as large. With
 //! a database the catalog, the sizes and what is pending are the real ones.
 
+mod baseline;
 mod policy;
 mod walk;
 
@@ -13,6 +14,7 @@ use crate::exit::{Exit, Problem};
 use crate::formats::{human, json};
 use crate::layouts::{self, Selection};
 use crate::terminal::Terminal;
+use baseline::Baseline;
 use clap::Args;
 use nonstop_core::finding::Severity;
 use nonstop_core::lint::Knowledge;
@@ -38,15 +40,21 @@ pub struct CheckArgs {
     /// Only migrations after this one
     #[arg(long, value_name = "NAME")]
     pub since: Option<String>,
-    /// Only these rules
+    /// Only these rules: names, categories (blocking, compat, …), `default` or `all`
     #[arg(long, value_delimiter = ',', value_name = "RULE")]
     pub select: Vec<String>,
-    /// Not these rules
+    /// Not these rules, or not this category
     #[arg(long, value_delimiter = ',', value_name = "RULE")]
     pub ignore: Vec<String>,
     /// The weakest severity that gives exit code 1 [default: error]
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub fail_on: Option<FailOn>,
+    /// Pass over the findings that this file holds, and report those of its entries that are no longer found
+    #[arg(long, value_name = "FILE", conflicts_with = "write_baseline")]
+    pub baseline: Option<PathBuf>,
+    /// Write what is found now into this file, for `--baseline`
+    #[arg(long, value_name = "FILE")]
+    pub write_baseline: Option<PathBuf>,
     /// Also what every statement locks and does, harmless ones too
     #[arg(long)]
     pub effects: bool,
@@ -71,6 +79,20 @@ pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> 
     for selection in selections(args, settings, terminal)? {
         let ground = ground(&selection, version, args, settings, terminal)?;
         walk::walk(&selection, args.since.as_deref(), ground, &policy, &mut report)?;
+    }
+    if let Some(path) = args.write_baseline.as_ref().filter(|_| report.errors.is_empty()) {
+        baseline::write(path, &report.findings)?;
+        let (findings, path) = (report.findings.len(), path.display());
+        terminal.note(format_args!("{path} holds {}", human::count(findings, "finding")));
+        return Ok(Exit::Done);
+    }
+    if let Some(path) = settings.baseline(args.baseline.as_deref()) {
+        let passed = Baseline::read(&path)?.apply(&mut report, &policy);
+        let path = path.display();
+        terminal.note(format_args!(
+            "{} of {path} passed over",
+            human::count(passed, "finding")
+        ));
     }
     match args.format {
         Format::Human => human::check::render(&report, args.effects, &mut terminal.out())?,

@@ -25,6 +25,8 @@ pub struct Report {
     pub errors: Vec<SyntaxError>,
     /// The names of the migrations that were looked at.
     pub looked: BTreeSet<String>,
+    /// The names of all migrations of their folders.
+    pub folders: BTreeSet<String>,
     /// Migrations looked at.
     pub migrations: usize,
     /// Statements looked at.
@@ -89,6 +91,9 @@ pub(super) fn walk(
             at.ok_or_else(unknown)? + 1
         }
     };
+    report
+        .folders
+        .extend(migrations.iter().map(|migration| migration.name.clone()));
     for (at, migration) in migrations.iter().enumerate() {
         let pending = ground.pending.as_ref();
         if pending.is_some_and(|pending| !is_plain_file(selection) && !pending.contains(&migration.name)) {

@@ -1,0 +1,1 @@
+CREATE TABLE "Tip" (id int PRIMARY KEY, amount int, note text);

@@ -1,0 +1,1 @@
+CREATE INDEX "Tip_amount_idx" ON "Tip" (amount);
