@@ -7,6 +7,7 @@
 
 mod majors;
 mod suite;
+mod truth;
 
 use anyhow::{Result, bail};
 use std::env;
@@ -17,6 +18,7 @@ usage: ./x <verb>
 
   test [name…]  format, clippy, walls, doctests, tests on every PostgreSQL major that is here; with names only those tests
   chaos         kills at a hundred random moments, and at each point of the journal on every major that is here
+  truth [flag…] what check says of whole histories beside what a server shows (--history NAME|FOLDER, --major N, --misses N)
   demo [flag…]  nonstop demo, built for speed
   bench [part…] nonstop beside the same migrations as written, by hand, psql and Prisma (parts: latency, history)
   majors        fetch the PostgreSQL majors that this machine lacks";
@@ -39,6 +41,7 @@ fn run(arguments: &[String]) -> Result<()> {
     match verb.as_str() {
         "test" => suite::run(rest),
         "chaos" => suite::chaos(),
+        "truth" => truth::run(rest),
         "demo" => demo(rest),
         "bench" => bench(rest),
         "majors" => fetch_majors(),

@@ -9,6 +9,7 @@ pub mod pooler;
 pub mod proxy;
 mod ran;
 pub mod servers;
+pub mod truth;
 
 pub use ran::Ran;
 pub use servers::{MAJORS, TestDatabase, database, each_major, majors, own_server, programs};

@@ -8,3 +8,4 @@ mod failing;
 mod prisma;
 mod same_end;
 mod stuck_queue;
+mod truth;

@@ -23,18 +23,16 @@ impl Builder<'_> {
             }
             return;
         }
-        let domain_checks = column
+        let user_type = column
             .type_ref
             .user
             .as_ref()
             .filter(|_| !column.type_ref.array)
             .and_then(|user| self.catalog.resolve_type(user))
-            .is_some_and(|name| {
-                matches!(
-                    self.catalog.types.get(&name),
-                    Some(TypeDef::Domain { constrained: true, .. })
-                )
-            });
+            .and_then(|name| self.catalog.types.get(&name));
+        let domain_checks = matches!(user_type, Some(TypeDef::Domain { constrained: true, .. }));
+        // A domain may have a default of its own.
+        let is_domain = matches!(user_type, Some(TypeDef::Domain { .. }));
         let volatile = column.generated == Generated::No
             && column
                 .default
@@ -58,8 +56,10 @@ impl Builder<'_> {
         let relation = self.catalog.relation(table);
         let rows = relation.is_some_and(|rel| rel.size.is_some_and(|size| size.rows > 0));
         let shared = relation.is_some_and(Relation::is_shared);
-        // A domain may have a default of its own.
-        if required && shared && column.type_ref.user.is_none() {
+        if column.not_null && !filled && !is_domain {
+            self.work_family(table, Work::Scan);
+        }
+        if required && shared && !is_domain {
             self.breaks(
                 "add-required-column-breaks-inserts",
                 format!(

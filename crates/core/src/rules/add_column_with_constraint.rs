@@ -8,7 +8,8 @@ rule! {
     /// A new column brings a constraint that works while reads and writes wait.
     ///
     /// # What it catches
-    /// `ADD COLUMN … UNIQUE`, `PRIMARY KEY`, `CHECK` or, with a default, `REFERENCES` on a table that was there before.
+    /// `ADD COLUMN … UNIQUE`, `PRIMARY KEY`, `CHECK`, `NOT NULL` without a default or, with one, `REFERENCES` on a table that
+    /// was there before.
     ///
     /// # Why it hurts
     /// The column by itself is instant; its inline constraint builds an index or reads every row, even where all values

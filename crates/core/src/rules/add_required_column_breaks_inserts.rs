@@ -23,6 +23,7 @@ rule! {
     /// ```sql bad
     /// CREATE TABLE "Tip" (id int PRIMARY KEY, amount int, "userId" int, note varchar(50));
     /// -- next migration
+    /// -- nonstop: allow add-column-with-constraint because the table has few rows
     /// ALTER TABLE "Tip" ADD COLUMN currency text NOT NULL;
     /// ```
     ///
