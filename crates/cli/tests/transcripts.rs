@@ -22,7 +22,7 @@ fn cases() -> trycmd::TestCases {
 
 #[test]
 fn transcripts() {
-    cases().case("tests/cmd/*.trycmd");
+    cases().case("tests/cmd/*.trycmd").case("tests/cmd/*.toml");
 }
 
 /// Its `console` fences, in the folder `tests/readme.in`. What needs a server stands in `text` fences.

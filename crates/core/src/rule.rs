@@ -64,6 +64,12 @@ impl Rule {
     pub fn title(&self) -> &'static str {
         self.docs.lines().next().unwrap_or_default().trim()
     }
+
+    /// The documentation as Markdown, its examples in fences.
+    pub fn markdown(&self) -> String {
+        let lines = self.docs.lines().map(|line| line.strip_prefix(' ').unwrap_or(line));
+        lines.flat_map(|line| [line, "\n"]).collect()
+    }
 }
 
 /// A [`Rule`] from its doc comment and its facts.

@@ -70,9 +70,90 @@ impl SourceFile {
     }
 }
 
+/// Where the lines of a text begin, for whoever asks for many places of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    /// The lines of a text. A byte order mark is no part of the first.
+    pub fn of(text: &'a str) -> Self {
+        let mark = if text.starts_with('\u{feff}') {
+            '\u{feff}'.len_utf8()
+        } else {
+            0
+        };
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        Self {
+            text,
+            starts: std::iter::once(mark).chain(ends.map(|(at, _)| at + 1)).collect(),
+        }
+    }
+
+    /// How many there are; an empty text has one.
+    pub fn count(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The text of a line, from 1, without its line end; empty where there is no such line.
+    pub fn line(&self, line: usize) -> &'a str {
+        let Some(start) = line.checked_sub(1).and_then(|at| self.starts.get(at)) else {
+            return "";
+        };
+        let end = self.starts.get(line).map_or(self.text.len(), |next| next - 1);
+        let text = self.text.get(*start..end).unwrap_or("");
+        text.strip_suffix('\r').unwrap_or(text)
+    }
+
+    /// The text from the start of one line to the end of another, and the byte where it begins.
+    pub fn block(&self, first: usize, last: usize) -> (&'a str, usize) {
+        let start = self.offset(Place { line: first, column: 1 });
+        let end = self.offset(Place {
+            line: last,
+            column: usize::MAX,
+        });
+        (self.text.get(start..end).unwrap_or(""), start)
+    }
+
+    /// The byte at a place; a place behind the end of its line, or of the text, is that end.
+    pub fn offset(&self, place: Place) -> usize {
+        let Some(start) = place.line.checked_sub(1).and_then(|at| self.starts.get(at)) else {
+            return self.text.len();
+        };
+        let line = self.line(place.line);
+        let inside = line.char_indices().nth(place.column.saturating_sub(1));
+        start + inside.map_or(line.len(), |(at, _)| at)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_give_back_what_places_were_made_of() {
+        let file = SourceFile::new("a.sql", "\u{feff}SELECT 'ü🎉';\r\n\n  DROP");
+        let lines = Lines::of(&file.text);
+        assert_eq!(
+            (lines.count(), lines.line(1), lines.line(3)),
+            (3, "SELECT 'ü🎉';", "  DROP")
+        );
+        for (at, letter) in file.text.char_indices().skip(1) {
+            if letter != '\r' && letter != '\n' {
+                assert_eq!(lines.offset(file.place(at)), at);
+            }
+        }
+        assert_eq!(
+            lines.offset(Place { line: 2, column: 9 }),
+            file.text.find("\n\n").unwrap() + 1
+        );
+        assert_eq!(lines.offset(Place { line: 9, column: 1 }), file.text.len());
+        assert_eq!((lines.line(0), lines.line(9)), ("", ""));
+        assert_eq!(lines.block(1, 1), ("SELECT 'ü🎉';", 3));
+        assert_eq!(lines.block(2, 9), ("\n  DROP", 21));
+    }
 
     #[test]
     fn places_count_from_one_in_characters() {

@@ -8,14 +8,14 @@ mod policy;
 mod walk;
 
 use super::database;
-use crate::args::{FailOn, Format};
+use crate::args::FailOn;
 use crate::config::{Origin, Settings};
 use crate::exit::{Exit, Problem};
-use crate::formats::{human, json};
+use crate::formats::{github, gitlab, human, json, junit, sarif};
 use crate::layouts::{self, Selection};
 use crate::terminal::Terminal;
 use baseline::Baseline;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use nonstop_core::finding::Severity;
 use nonstop_core::lint::Knowledge;
 use nonstop_core::version::ServerVersion;
@@ -63,7 +63,25 @@ pub struct CheckArgs {
     pub small_rows: Option<u64>,
     /// How to print it
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub format: Format,
+    pub format: CheckFormat,
+}
+
+/// The value of `--format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum CheckFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// One document.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Annotations of GitHub Actions.
+    Github,
+    /// GitLab's Code Quality report.
+    Gitlab,
+    /// A test report.
+    Junit,
 }
 
 /// As the planner has it.
@@ -94,19 +112,30 @@ pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> 
             human::count(passed, "finding")
         ));
     }
+    report.root = std::env::current_dir().unwrap_or_default();
+    let weakest = weakest(args.fail_on.or(section.fail_on).unwrap_or(FailOn::Error));
+    let out = &mut terminal.out();
     match args.format {
-        Format::Human => human::check::render(&report, args.effects, &mut terminal.out())?,
-        Format::Json => json::check::render(&report, args.effects, &mut terminal.out())?,
+        CheckFormat::Human => human::check::render(&report, args.effects, out)?,
+        CheckFormat::Json => json::check::render(&report, args.effects, out)?,
+        CheckFormat::Sarif => sarif::render(&report, out)?,
+        CheckFormat::Github => github::render(&report, out)?,
+        CheckFormat::Gitlab => gitlab::render(&report, out)?,
+        CheckFormat::Junit => junit::render(&report, weakest, out)?,
     }
-    Ok(exit(&report, args.fail_on.or(section.fail_on).unwrap_or(FailOn::Error)))
+    Ok(exit(&report, weakest))
 }
 
-fn exit(report: &Report, fail_on: FailOn) -> Exit {
-    let weakest = match fail_on {
+/// The weakest severity that counts.
+fn weakest(fail_on: FailOn) -> Option<Severity> {
+    match fail_on {
         FailOn::Error => Some(Severity::Error),
         FailOn::Warning => Some(Severity::Warning),
         FailOn::Never => None,
-    };
+    }
+}
+
+fn exit(report: &Report, weakest: Option<Severity>) -> Exit {
     let counts = |severity| weakest.is_some_and(|weakest| severity >= weakest);
     if !report.errors.is_empty() {
         Exit::Usage

@@ -11,6 +11,7 @@ use nonstop_core::source::SourceFile;
 use nonstop_core::sql::{self, SyntaxError};
 use nonstop_core::version::ServerVersion;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// Everything that `check` found.
 #[derive(Debug, Default)]
@@ -27,8 +28,12 @@ pub struct Report {
     pub looked: BTreeSet<String>,
     /// The names of all migrations of their folders.
     pub folders: BTreeSet<String>,
+    /// The folder that paths are relative to; empty where nobody knows it.
+    pub root: PathBuf,
     /// Migrations looked at.
     pub migrations: usize,
+    /// Their files, in order.
+    pub files: Vec<String>,
     /// Statements looked at.
     pub statements: usize,
 }
@@ -130,6 +135,7 @@ fn pass(migration: &Migration, ground: &mut Ground) {
 fn look(migration: &Migration, ground: &mut Ground, policy: &Policy, report: &mut Report) {
     report.migrations += 1;
     report.looked.insert(migration.name.clone());
+    report.files.push(migration.path.clone());
     let Some(file) = &migration.up else {
         report.findings.extend(lint::missing_file(migration, policy));
         return;
@@ -137,6 +143,7 @@ fn look(migration: &Migration, ground: &mut Ground, policy: &Policy, report: &mu
     let script = match sql::parse(file) {
         Ok(script) => script,
         Err(error) => {
+            report.sources.insert(file.path.clone(), file.clone());
             report.errors.push(error);
             return;
         }

@@ -1,20 +1,19 @@
 //! Findings for people: what happens to traffic, where, and the safe way.
 
-use super::{DIM, ERROR, GOOD, NAME, WARNING, count, styled};
+use super::{DIM, GOOD, NAME, count, styled};
 use crate::commands::check::{Report, StatementReport};
-use anstyle::Style;
-use nonstop_core::finding::{Finding, Range, Severity};
-use nonstop_core::source::SourceFile;
+use crate::formats::listing;
+use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
+use nonstop_core::finding::{Finding, FindingLock, Range, Severity};
+use nonstop_core::source::{Lines, Place};
 use nonstop_core::step::Work;
 use std::io::{self, Write};
 
 /// Writes the report.
 pub fn render(report: &Report, with_effects: bool, out: &mut dyn Write) -> io::Result<()> {
-    for error in &report.errors {
-        writeln!(out, "{}: {error}", styled(ERROR, "error"))?;
-    }
-    for finding in &report.findings {
-        render_finding(finding, report.sources.get(&finding.file), out)?;
+    let lines = listing::lines(report);
+    for finding in listing::findings(report) {
+        render_finding(&finding, lines.get(finding.file.as_str()), out)?;
     }
     if with_effects {
         for one in &report.effects {
@@ -24,54 +23,75 @@ pub fn render(report: &Report, with_effects: bool, out: &mut dyn Write) -> io::R
     summary(report, out)
 }
 
-fn render_finding(finding: &Finding, file: Option<&SourceFile>, out: &mut dyn Write) -> io::Result<()> {
-    let (word, style) = match finding.severity {
-        Severity::Error => ("error", ERROR),
-        Severity::Warning => ("warning", WARNING),
+fn render_finding(finding: &Finding, lines: Option<&Lines<'_>>, out: &mut dyn Write) -> io::Result<()> {
+    let level = match finding.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
     };
-    let range = &finding.range;
-    let word = styled(style, format_args!("{word}[{}]", finding.rule));
-    writeln!(out, "{word}: {}", styled(NAME, &finding.message))?;
-    let margin = range.end_line.to_string().len();
-    let arrow = styled(DIM, format_args!("{:margin$}-->", ""));
-    writeln!(out, "{arrow} {}:{}:{}", finding.file, range.line, range.column)?;
-    if let Some(file) = file {
-        excerpt(file, range, margin, style, out)?;
-    }
-    if !finding.help.is_empty() {
-        let sign = styled(DIM, format_args!("{:margin$} =", ""));
-        writeln!(out, "{sign} {}: {}", styled(NAME, "help"), finding.help)?;
-    }
-    writeln!(out)
+    let title = level.primary_title(tame(&finding.message)).id(finding.rule.as_str());
+    let group = Group::with_title(title).element(place(finding, lines));
+    let notes = locks(finding).map(|locks| Level::NOTE.message(tame(&locks)));
+    let help = (!finding.help.is_empty()).then(|| Level::HELP.message(tame(&help(finding))));
+    let group = group.elements(notes).elements(help);
+    writeln!(out, "{}\n", Renderer::styled().render(&[group]))
 }
 
-/// At most so many lines of a statement are shown.
-const LINES: usize = 4;
-
-/// The statement, with its line numbers; on one line it is underlined.
-fn excerpt(file: &SourceFile, range: &Range, margin: usize, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let count = range.end_line + 1 - range.line;
-    let bar = |label: &str| styled(DIM, format_args!("{label:>margin$} |"));
-    writeln!(out, "{}", bar(""))?;
-    let (text, _) = file.body();
-    for (at, line) in text.lines().enumerate().skip(range.line - 1).take(count.min(LINES)) {
-        writeln!(out, "{} {}", bar(&(at + 1).to_string()), line.trim_end())?;
-    }
-    if count > LINES {
-        writeln!(out, "{}", bar("…"))?;
-    }
-    if count == 1 {
-        let line = text.lines().nth(range.line - 1).unwrap_or_default();
-        // Tabs stay tabs, so that the marks stand below their text.
-        let before: String = line.chars().take(range.column - 1).map(blank).collect();
-        let marks = "^".repeat(range.end_column.saturating_sub(range.column).max(1));
-        writeln!(out, "{} {before}{}", bar(""), styled(style, marks))?;
-    }
-    Ok(())
+/// Text without what steers a terminal. In excerpts of files the renderer sees to it.
+fn tame(text: &str) -> String {
+    let steers = |ch: char| ch.is_control() && ch != '\n' && ch != '\t';
+    text.replace(steers, "\u{fffd}")
 }
 
-fn blank(letter: char) -> char {
-    if letter == '\t' { '\t' } else { ' ' }
+/// The statement with its line numbers and marks; only the place where there is no text.
+fn place<'a>(finding: &'a Finding, lines: Option<&Lines<'a>>) -> Element<'a> {
+    let Range {
+        line,
+        column,
+        end_line,
+        end_column,
+    } = finding.range;
+    let path = tame(&finding.file);
+    let Some(lines) = lines else {
+        return Origin::path(path).line(line).char_column(column).into();
+    };
+    let (text, start) = lines.block(line, end_line);
+    let offset = |line, column| lines.offset(Place { line, column }) - start;
+    let from = offset(line, column);
+    let marked = from..offset(end_line, end_column).max(from);
+    let snippet = Snippet::source(text).path(path).line_start(line);
+    snippet.annotation(AnnotationKind::Primary.span(marked)).into()
+}
+
+/// The locks that the message does not name.
+fn locks(finding: &Finding) -> Option<String> {
+    let is_unnamed = |lock: &&FindingLock| {
+        let on = format!("{} on {}", lock.lock, lock.name);
+        !finding.message.contains(&on)
+    };
+    let one = |lock: &FindingLock| {
+        let new = if lock.existing { "" } else { " (made by this migration)" };
+        format!("{} on {}{new}", lock.lock, lock.name)
+    };
+    let locks: Vec<String> = finding.relations.iter().filter(is_unnamed).map(one).collect();
+    let more = match locks.len().saturating_sub(LOCKS) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!locks.is_empty()).then(|| format!("locks {}{more}", locks[..locks.len().min(LOCKS)].join(", ")))
+}
+
+/// So many locks are named.
+const LOCKS: usize = 4;
+
+/// What to do, with the statements that do it.
+fn help(finding: &Finding) -> String {
+    let mut text = finding.help.clone();
+    for sql in &finding.safe {
+        text.push('\n');
+        text.push_str(sql.as_str());
+        text.push(';');
+    }
+    text
 }
 
 fn render_effect(one: &StatementReport, out: &mut dyn Write) -> io::Result<()> {
@@ -113,13 +133,17 @@ fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
     let mut parts = vec![count(errors, "error"), count(warnings, "warning")];
     if !report.errors.is_empty() {
-        parts.push(format!("{} that does not parse", count(report.errors.len(), "file")));
+        let verb = if report.errors.len() == 1 { "does" } else { "do" };
+        parts.push(format!("{} that {verb} not parse", count(report.errors.len(), "file")));
     }
     writeln!(out, "{} in {looked}.", parts.join(", "))?;
     let fixable = report.findings.iter().filter(|one| one.fixable).count();
     if fixable > 0 {
         let text = format!("`nonstop deploy` runs the safe form of {fixable} by itself.");
         writeln!(out, "{}", styled(DIM, text))?;
+    }
+    if errors + warnings > 0 {
+        writeln!(out, "{}", styled(DIM, "`nonstop rules RULE` explains."))?;
     }
     Ok(())
 }

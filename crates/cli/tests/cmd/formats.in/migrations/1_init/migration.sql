@@ -1,0 +1,1 @@
+CREATE TABLE "Tür" (id int PRIMARY KEY, "größe" int);
