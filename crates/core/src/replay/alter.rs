@@ -1,7 +1,8 @@
 //! `ALTER TABLE` and its kin.
 
 use super::Certainty::{self, Known, Unknown};
-use super::create::{self, Reach};
+use super::constraint::{Reach, add_constraint};
+use super::create;
 use super::partition;
 use crate::catalog::{Catalog, ConstraintKind, Expression, Generated, Relation};
 use crate::quote::Name;
@@ -41,7 +42,7 @@ pub(super) fn table(catalog: &mut Catalog, alter: &AlterTable) -> Certainty {
         .into_iter()
         .map(|action| match &action.kind {
             ActionKind::AddConstraint(def) if alter.only => {
-                create::add_constraint(catalog, &table, def, Reach::Alone);
+                add_constraint(catalog, &table, def, Reach::Alone);
                 Known
             }
             kind => apply(catalog, &table, kind),
@@ -133,7 +134,7 @@ pub(crate) fn apply(catalog: &mut Catalog, table: &Name, action: &ActionKind) ->
             Known
         }
         ActionKind::AddConstraint(def) => {
-            create::add_constraint(catalog, table, def, Reach::Family);
+            add_constraint(catalog, table, def, Reach::Family);
             Known
         }
         ActionKind::DropConstraint { name, cascade, .. } => {

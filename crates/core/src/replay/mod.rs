@@ -6,6 +6,7 @@
 
 pub mod names;
 mod alter;
+mod constraint;
 mod create;
 mod partition;
 mod remove;
@@ -24,8 +25,9 @@ pub enum Certainty {
 
 use Certainty::{Known, Unknown};
 pub(crate) use alter::{apply as apply_action, pass};
-pub(crate) use create::primary_key;
-pub use create::{constraint_name, index_name};
+pub use constraint::constraint_name;
+pub(crate) use constraint::primary_key;
+pub use create::index_name;
 
 /// Brings the catalog to the state after a statement that succeeds.
 pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
