@@ -311,16 +311,20 @@ impl Migration<'_> {
     }
 }
 
-/// `SET LOCAL` is meant for the rest of the file, whose statements stand in transactions of their own here.
+/// `SET LOCAL` and `ON COMMIT DROP` are meant for the rest of the file, whose statements stand in transactions of their
+/// own here.
 fn for_the_session(text: &str) -> String {
+    const DROP: &str = "ON COMMIT DROP";
     let mut words = text.split_whitespace();
     let is_local = words.next().is_some_and(|word| word.eq_ignore_ascii_case("set"))
         && words.next().is_some_and(|word| word.eq_ignore_ascii_case("local"));
     if is_local {
         let rest: Vec<&str> = words.collect();
-        format!("SET {}", rest.join(" "))
-    } else {
-        text.to_owned()
+        return format!("SET {}", rest.join(" "));
+    }
+    match text.to_ascii_uppercase().find(DROP) {
+        Some(at) => format!("{} {}", &text[..at], &text[at + DROP.len()..]),
+        None => text.to_owned(),
     }
 }
 
