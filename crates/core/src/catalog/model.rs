@@ -3,6 +3,7 @@
 //! Names are stored resolved and unquoted. Expressions are stored as the text that PostgreSQL or the file gives, with the
 //! columns and functions they use beside them, so that nobody below has to parse them again.
 
+use super::{Publication, ReplicaIdentity};
 use crate::quote::Name;
 use crate::version::ServerVersion;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ pub struct Catalog {
     pub functions: BTreeMap<Name, Vec<Function>>,
     /// Installed extensions by name.
     pub extensions: BTreeSet<String>,
+    /// Publications by name.
+    #[serde(default)]
+    pub publications: BTreeMap<String, Publication>,
     /// Relations that somebody held in ACCESS EXCLUSIVE while the catalog was read: of these, expressions, definitions of
     /// indexes and checks, and the size are missing. Whoever needs them reads the catalog again when the lock is gone.
     pub locked_away: BTreeSet<Name>,
@@ -63,6 +67,9 @@ pub struct Relation {
     pub reads: BTreeMap<Name, BTreeSet<String>>,
     /// For an owned sequence: the table and column.
     pub owned_by: Option<(Name, String)>,
+    /// How its old rows are named to subscribers.
+    #[serde(default)]
+    pub replica_identity: ReplicaIdentity,
     /// Live size. `None` means unknown, which counts as large.
     pub size: Option<Size>,
 }
@@ -297,6 +304,7 @@ impl Catalog {
             types: BTreeMap::new(),
             functions: BTreeMap::new(),
             extensions: BTreeSet::new(),
+            publications: BTreeMap::new(),
             locked_away: BTreeSet::new(),
         }
     }
@@ -399,6 +407,7 @@ impl Relation {
             partition_key: None,
             reads: BTreeMap::new(),
             owned_by: None,
+            replica_identity: ReplicaIdentity::Default,
             size: Some(Size { rows: 0, bytes: 0 }),
         }
     }

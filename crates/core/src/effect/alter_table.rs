@@ -1,8 +1,8 @@
 //! `ALTER TABLE`: the lock of each action (`AlterTableGetLockLevel` in `tablecmds.c`) and the work done under it.
 
 use super::Builder;
-use crate::catalog::{Column, Generated};
-use crate::lock::LockMode::{AccessExclusive, AccessShare, RowShare, ShareRowExclusive, ShareUpdateExclusive};
+use crate::catalog::{Column, Generated, ReplicaIdentity};
+use crate::lock::LockMode::{AccessExclusive, AccessShare, RowShare, Share, ShareRowExclusive, ShareUpdateExclusive};
 use crate::quote::Name;
 use crate::sql::{ActionKind, AlterTable, ObjectKind};
 use crate::step::Work;
@@ -122,10 +122,10 @@ impl Builder<'_> {
                 self.family_lock(table, only, ShareUpdateExclusive);
             }
             ActionKind::RelationOptions => self.lock(table, ShareUpdateExclusive),
-            ActionKind::ReplicaIdentity { index } => {
+            ActionKind::ReplicaIdentity { to } => {
                 self.lock(table, AccessExclusive);
-                if index.is_some() {
-                    self.lock(table, ShareUpdateExclusive);
+                if let ReplicaIdentity::Index(index) = to {
+                    self.lock_index(table, index, Share);
                 }
             }
             ActionKind::RowSecurity | ActionKind::Rule => self.lock(table, AccessExclusive),
@@ -185,7 +185,7 @@ impl Builder<'_> {
         }
     }
 
-    fn owned_sequences(&self, table: &Name) -> Vec<Name> {
+    pub(super) fn owned_sequences(&self, table: &Name) -> Vec<Name> {
         let owned = self
             .catalog
             .relations

@@ -1,24 +1,43 @@
 //! Rows: `INSERT`, `UPDATE`, `DELETE`, `TRUNCATE`, `COPY`, queries, and blocks of statements.
+//!
+//! A relation that the planner looks at is locked with all its indexes, in one mode (`get_relation_info` in `plancat.c`);
+//! the executor lets the indexes of a plain `INSERT` go again.
 
 use super::Builder;
-use super::create::referenced;
-use crate::catalog::{ConstraintKind, RelationKind};
-use crate::lock::LockMode::{AccessExclusive, AccessShare, RowExclusive, RowShare, Share};
+use super::prune;
+use crate::catalog::{ConstraintKind, Relation, RelationKind};
+use crate::lock::LockMode::{self, AccessExclusive, AccessShare, RowExclusive, RowShare, Share};
 use crate::quote::Name;
-use crate::sql::{Body, Dml, DmlVerb, NameRef, Query};
+use crate::sql::{Body, Conflict, Dml, DmlVerb, Given, Inserted, NameRef, Query};
+
+/// Columns that a statement compares with constants.
+type Equals = [(String, String)];
 
 impl Builder<'_> {
     pub(super) fn query(&mut self, query: &Query) {
-        for read in &query.reads {
+        let equals = query.rows.equals.as_slice();
+        for read in query.reads.iter().filter(|read| !query.rows.locked.contains(read)) {
             if let Some(name) = self.catalog.resolve(read) {
-                self.lock(&name, AccessShare);
-                self.read(&name);
+                self.plan(&name, AccessShare, equals);
+            }
+        }
+        for locked in &query.rows.locked {
+            if let Some(name) = self.catalog.resolve(locked) {
+                self.plan(&name, RowShare, equals);
+                if !self.finds_one(&name, equals) {
+                    self.effect.changes.push(name);
+                }
             }
         }
         for write in &query.writes {
             if let Some(name) = self.catalog.resolve(write) {
                 self.lock(&name, RowExclusive);
                 self.effect.changes.push(name);
+            }
+        }
+        for sequence in &query.rows.sequences {
+            if let Some(name) = self.catalog.resolve(sequence) {
+                self.lock(&name, RowExclusive);
             }
         }
         for function in &query.functions {
@@ -28,87 +47,245 @@ impl Builder<'_> {
         }
     }
 
-    /// A read of a view is a read of what the view reads.
-    fn read(&mut self, name: &Name) {
+    /// A relation of a plan with all that hangs below it: what a view reads, partitions that are not pruned, children.
+    pub(super) fn plan(&mut self, name: &Name, mode: LockMode, equals: &Equals) {
         let Some(rel) = self.catalog.relation(name) else { return };
-        if rel.kind == RelationKind::View {
-            for below in rel.reads.keys().cloned().collect::<Vec<_>>() {
-                self.lock(&below, AccessShare);
-                self.read(&below);
-            }
-        } else {
-            for member in std::iter::once(name.clone()).chain(self.catalog.descendants(name)) {
-                self.lock(&member, AccessShare);
-                if !self.effect.reads.contains(&member) {
-                    self.effect.reads.push(member);
+        self.lock(name, mode);
+        match rel.kind {
+            RelationKind::View => {
+                for below in rel.reads.keys().cloned().collect::<Vec<_>>() {
+                    self.plan(&below, mode, equals);
                 }
             }
+            RelationKind::PartitionedTable => {
+                // The planner looks at the indexes of a partitioned table from 16 on.
+                if self.version(16) {
+                    self.lock_indexes(name, mode);
+                }
+                for partition in prune::partitions(self.catalog, name, equals) {
+                    self.plan(&partition, mode, equals);
+                }
+            }
+            RelationKind::Table | RelationKind::MaterializedView => {
+                self.lock_indexes(name, mode);
+                if mode != AccessShare {
+                    self.lock_above(name);
+                }
+                if !self.finds_one(name, equals) && !self.effect.reads.contains(name) {
+                    self.effect.reads.push(name.clone());
+                }
+                for child in self.catalog.children(name).cloned().collect::<Vec<_>>() {
+                    self.plan(&child, mode, equals);
+                }
+            }
+            RelationKind::ForeignTable | RelationKind::Sequence => {}
         }
+    }
+
+    /// Before 14 a partition's bounds were read under a lock on its parent that stayed.
+    fn lock_above(&mut self, name: &Name) {
+        let is_partition = |rel: &&Relation| rel.bound.is_some();
+        if self.version(14) {
+            return;
+        }
+        let Some(rel) = self.catalog.relation(name).filter(is_partition) else {
+            return;
+        };
+        for parent in rel.parents.clone() {
+            self.lock(&parent, AccessShare);
+            self.lock_above(&parent);
+        }
+    }
+
+    /// Whether the values given are those of a unique index: then at most one row is found, and by that index.
+    fn finds_one(&self, name: &Name, equals: &Equals) -> bool {
+        self.catalog.relation(name).is_some_and(|rel| {
+            rel.indexes.iter().any(|index| {
+                index.unique
+                    && index.valid
+                    && index.predicate.is_none()
+                    && !index.keys.is_empty()
+                    && index
+                        .keys
+                        .iter()
+                        .all(|key| equals.iter().any(|(column, _)| column == key))
+            })
+        })
     }
 
     pub(super) fn dml(&mut self, dml: &Dml) {
         self.query(&dml.query);
-        let Some(target) = self.existing(&dml.target, false) else {
-            return;
-        };
-        self.effect.reads.retain(|read| *read != target);
-        if dml.verb == DmlVerb::Insert {
-            self.lock(&target, RowExclusive);
-        } else {
-            self.lock_family(&target, RowExclusive);
-        }
-        let Some(rel) = self.catalog.relation(&target) else {
-            return;
-        };
-        let keys: Vec<Name> = rel.constraints.iter().filter_map(referenced).collect();
-        let by_key = rel.indexes.iter().any(|index| {
-            index.unique
-                && index.predicate.is_none()
-                && !index.keys.is_empty()
-                && index.keys.iter().all(|key| dml.equal_columns.contains(key))
-        });
-        if matches!(dml.verb, DmlVerb::Insert | DmlVerb::Update | DmlVerb::Merge) {
-            for key in keys {
-                self.lock(&key, RowShare);
-            }
-        }
-        if dml.verb == DmlVerb::Delete {
-            let pointing: Vec<Name> = self
-                .catalog
-                .referencing(&target)
-                .map(|(name, _)| name.clone())
-                .collect();
-            for child in pointing {
-                self.lock(&child, RowExclusive);
-            }
-        }
-        // An INSERT locks rows that nobody else can see yet.
-        if dml.verb != DmlVerb::Insert && !by_key {
-            self.effect.changes.push(target);
+        if let Some(target) = self.existing(&dml.target, false) {
+            self.change(dml, &target);
         }
     }
 
-    pub(super) fn truncate(&mut self, tables: &[NameRef], cascade: bool) {
-        for table in tables {
-            let Some(table) = self.existing(table, false) else {
-                continue;
-            };
-            self.lock_family(&table, AccessExclusive);
-            self.lock_family(&table, Share);
-            if cascade {
-                let pointing: Vec<Name> = self.catalog.referencing(&table).map(|(name, _)| name.clone()).collect();
-                for child in pointing {
-                    self.lock_family(&child, AccessExclusive);
-                    self.lock_family(&child, Share);
+    /// A change of a view is one of the table below it.
+    fn change(&mut self, dml: &Dml, target: &Name) {
+        let Some(rel) = self.catalog.relation(target) else {
+            return;
+        };
+        if rel.kind == RelationKind::View {
+            self.lock(target, RowExclusive);
+            if let [below] = rel.reads.keys().collect::<Vec<_>>()[..] {
+                self.change(dml, &below.clone());
+            }
+            return;
+        }
+        self.need_identity(dml.verb, target);
+        match dml.verb {
+            DmlVerb::Insert => self.insert(&dml.inserted, target),
+            DmlVerb::Update | DmlVerb::Delete | DmlVerb::Merge => {
+                let equals = dml.query.rows.equals.as_slice();
+                self.plan(target, RowExclusive, equals);
+                if !self.finds_one(target, equals) {
+                    self.effect.changes.push(target.clone());
                 }
             }
-            if self
-                .catalog
-                .relation(&table)
-                .is_some_and(crate::catalog::Relation::is_shared)
-            {
-                self.loses("truncate-loses-rows", format!("all rows of {table} are gone"));
+        }
+        self.check_keys(dml, target);
+    }
+
+    fn insert(&mut self, inserted: &Inserted, target: &Name) {
+        self.lock(target, RowExclusive);
+        match &inserted.conflict {
+            // The planner infers the index from its columns, and looks at all for it.
+            Some(Conflict::Columns) => self.lock_indexes(target, RowExclusive),
+            Some(Conflict::Constraint(name)) => self.lock_index(target, name, RowExclusive),
+            Some(Conflict::Any) | None => {}
+        }
+        match &inserted.rows {
+            Some(rows) => {
+                for row in rows {
+                    let given = self.given(inserted, row, target);
+                    self.route(target, &given);
+                }
             }
+            None => self.route(target, &[]),
+        }
+        self.draw(inserted, target);
+    }
+
+    /// Constants that a row gives, by column.
+    fn given(&self, inserted: &Inserted, row: &[Given], target: &Name) -> Vec<(String, String)> {
+        let columns = self.columns_of(inserted, target);
+        let pairs = columns.into_iter().zip(row).filter_map(|(column, given)| match given {
+            Given::Constant(value) => Some((column, value.clone())),
+            Given::Null | Given::Default | Given::Other => None,
+        });
+        pairs.collect()
+    }
+
+    /// The columns that an `INSERT` gives, in its order.
+    pub(super) fn columns_of(&self, inserted: &Inserted, target: &Name) -> Vec<String> {
+        if !inserted.columns.is_empty() {
+            return inserted.columns.clone();
+        }
+        let rel = self.catalog.relation(target);
+        rel.map_or(&[][..], |rel| &rel.columns)
+            .iter()
+            .map(|c| c.name.clone())
+            .collect()
+    }
+
+    /// The partitions that a new row can go to.
+    fn route(&mut self, table: &Name, given: &Equals) {
+        if !self.is_partitioned(table) {
+            return self.lock_above(table);
+        }
+        for partition in prune::partitions(self.catalog, table, given) {
+            self.lock(&partition, RowExclusive);
+            self.route(&partition, given);
+        }
+    }
+
+    /// Sequences that fill columns which are not given.
+    fn draw(&mut self, inserted: &Inserted, target: &Name) {
+        let columns = self.columns_of(inserted, target);
+        let given = |column: &str| {
+            let at = columns.iter().position(|name| name == column);
+            match (at, &inserted.rows) {
+                (None, _) => false,
+                (Some(_), None) => true,
+                (Some(at), Some(rows)) => rows
+                    .iter()
+                    .all(|row| !matches!(row.get(at), None | Some(Given::Default))),
+            }
+        };
+        let Some(rel) = self.catalog.relation(target) else {
+            return;
+        };
+        let filled = rel.columns.iter().filter(|column| !given(&column.name));
+        let filled: Vec<String> = filled.map(|column| column.name.clone()).collect();
+        let owned = |rel: &Relation| {
+            let owner = rel.owned_by.as_ref();
+            owner.is_some_and(|(table, column)| table == target && filled.contains(column))
+        };
+        let sequences = self.catalog.relations.iter().filter(|(_, rel)| owned(rel));
+        let sequences: Vec<Name> = sequences.map(|(name, _)| name.clone()).collect();
+        for sequence in sequences {
+            self.lock(&sequence, RowExclusive);
+        }
+    }
+
+    pub(super) fn truncate(&mut self, tables: &[NameRef], only: &[NameRef], cascade: bool, restart: bool) {
+        let mut emptied: Vec<Name> = Vec::new();
+        for table in tables {
+            let Some(name) = self.existing(table, false) else {
+                continue;
+            };
+            let alone = only.contains(table);
+            if alone && self.is_partitioned(&name) {
+                self.fails("42809", "cannot truncate only a partitioned table");
+            }
+            let below = if alone {
+                Vec::new()
+            } else {
+                self.catalog.descendants(&name)
+            };
+            emptied.extend(std::iter::once(name).chain(below));
+        }
+        let mut at = 0;
+        while at < emptied.len() {
+            let pointing = self.catalog.referencing(&emptied[at]).map(|(child, _)| child.clone());
+            let outside: Vec<Name> = pointing.filter(|child| !emptied.contains(child)).collect();
+            for child in outside {
+                if cascade {
+                    let below = self.catalog.descendants(&child);
+                    emptied.extend(std::iter::once(child).chain(below));
+                } else {
+                    let table = &emptied[at];
+                    self.fails(
+                        "0A000",
+                        format!("cannot truncate {table}, because a foreign key of {child} points at it"),
+                    );
+                }
+            }
+            at += 1;
+        }
+        for table in emptied {
+            self.empty(&table, restart);
+        }
+    }
+
+    /// A new file without rows; an empty index is built for each that was there.
+    fn empty(&mut self, table: &Name, restart: bool) {
+        self.lock(table, AccessExclusive);
+        self.lock_above(table);
+        if !self.is_partitioned(table) {
+            self.lock(table, Share);
+            self.lock_indexes(table, AccessExclusive);
+            self.effect.new_files.push(table.clone());
+        }
+        if restart {
+            for sequence in self.owned_sequences(table) {
+                self.lock(&sequence, AccessExclusive);
+                self.lock(&sequence, RowExclusive);
+                self.effect.new_files.push(sequence);
+            }
+        }
+        if self.catalog.relation(table).is_some_and(Relation::is_shared) {
+            self.loses("truncate-loses-rows", format!("all rows of {table} are gone"));
         }
     }
 
@@ -123,7 +300,16 @@ impl Builder<'_> {
         let Some(table) = self.existing(table, false) else {
             return;
         };
-        self.lock(&table, if from { RowExclusive } else { AccessShare });
+        if from {
+            self.lock(&table, RowExclusive);
+            self.route(&table, &[]);
+            return;
+        }
+        // Version 12 lets the lock go at the end of the statement.
+        if self.version(13) {
+            self.lock(&table, AccessShare);
+        }
+        self.effect.reads.push(table);
     }
 
     /// All that the statements of a block may do, whichever branch is taken.
@@ -139,7 +325,13 @@ impl Builder<'_> {
                     self.effect.locks.push(lock);
                 }
             }
+            for lock in inner.index_locks {
+                if !self.effect.index_locks.contains(&lock) {
+                    self.effect.index_locks.push(lock);
+                }
+            }
             self.effect.work.extend(inner.work);
+            self.effect.new_files.extend(inner.new_files);
             self.effect.reads.extend(inner.reads);
             self.effect.changes.extend(inner.changes);
             self.effect.breaks.extend(inner.breaks);
@@ -160,7 +352,7 @@ impl Builder<'_> {
         own.filter(|c| {
             matches!(c.kind, ConstraintKind::ForeignKey { .. }) && c.columns.iter().any(|name| name == column)
         })
-        .filter_map(referenced)
+        .filter_map(super::create::referenced)
         .collect()
     }
 }

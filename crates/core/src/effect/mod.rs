@@ -12,7 +12,10 @@ mod create;
 mod data;
 mod drop;
 mod index;
+mod keys;
 mod partition;
+mod prune;
+mod publication;
 mod transaction;
 mod type_change;
 mod volatility;
@@ -37,6 +40,8 @@ pub struct Effect {
     pub index_locks: Vec<EffectLock>,
     /// Work per relation.
     pub work: Vec<RelationWork>,
+    /// Relations that get a new file into which no row is copied: instant, but it shows as a rewrite on the server.
+    pub new_files: Vec<Name>,
     /// Relations that are read in bulk without keeping anybody out: the statement may take long.
     pub reads: Vec<Name>,
     /// Relations of which any number of rows may be changed, and stay locked to the end of the transaction.
@@ -106,6 +111,27 @@ pub fn effect(statement: &Statement, catalog: &Catalog) -> Effect {
         _ => builder.statement(&statement.kind),
     }
     builder.effect
+}
+
+impl Effect {
+    /// All work, also what keeps nobody out: rows that are read, and new files.
+    pub fn all_work(&self) -> Vec<RelationWork> {
+        let mut all = self.work.clone();
+        let reads = self.reads.iter().map(|name| (name, Work::Scan));
+        let files = self.new_files.iter().map(|name| (name, Work::Rewrite));
+        for (relation, work) in reads.chain(files) {
+            if !all
+                .iter()
+                .any(|entry| entry.relation == *relation && entry.work >= work)
+            {
+                all.push(RelationWork {
+                    relation: relation.clone(),
+                    work,
+                });
+            }
+        }
+        all
+    }
 }
 
 /// Collects an effect.
@@ -302,7 +328,8 @@ impl Builder<'_> {
                     self.lock(&table, LockMode::AccessExclusive);
                 }
             }
-            Kind::CreateStatistics { tables } | Kind::Publication { tables } => {
+            Kind::Publication(change) => self.publication(change),
+            Kind::CreateStatistics { tables } => {
                 self.lock_refs(tables, LockMode::ShareUpdateExclusive);
             }
             Kind::Comment { object, name } => self.comment(*object, name.as_ref()),
@@ -321,7 +348,12 @@ impl Builder<'_> {
             } => self.opaque("CREATE SCHEMA with elements of its own"),
             Kind::Dml(dml) => self.dml(dml),
             Kind::Select(query) => self.query(query),
-            Kind::Truncate { tables, cascade } => self.truncate(tables, *cascade),
+            Kind::Truncate {
+                tables,
+                only,
+                cascade,
+                restart,
+            } => self.truncate(tables, only, *cascade, *restart),
             Kind::Copy {
                 table,
                 from,

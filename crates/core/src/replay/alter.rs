@@ -194,13 +194,18 @@ pub(crate) fn apply(catalog: &mut Catalog, table: &Name, action: &ActionKind) ->
             Known
         }
         ActionKind::Inherit { .. } | ActionKind::NoInherit { .. } | ActionKind::Other { .. } => Unknown,
+        ActionKind::ReplicaIdentity { to } => {
+            if let Some(rel) = catalog.relations.get_mut(table) {
+                rel.replica_identity.clone_from(to);
+            }
+            Known
+        }
         ActionKind::SetIdentity { .. }
         | ActionKind::SetExpression { .. }
         | ActionKind::ColumnOptions { .. }
         | ActionKind::ColumnStorage { .. }
         | ActionKind::RelationOptions
         | ActionKind::ClusterOn
-        | ActionKind::ReplicaIdentity { .. }
         | ActionKind::RowSecurity
         | ActionKind::Trigger { .. }
         | ActionKind::Rule

@@ -9,6 +9,7 @@ mod alter;
 mod constraint;
 mod create;
 mod partition;
+mod publication;
 mod remove;
 
 use crate::catalog::{Catalog, RelationKind, Size, TypeDef};
@@ -168,8 +169,11 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
         | Kind::Reindex { .. }
         | Kind::Compact { .. }
         | Kind::Maintain { .. }
-        | Kind::NoRelation { .. }
-        | Kind::Publication { .. } => Known,
+        | Kind::NoRelation { .. } => Known,
+        Kind::Publication(change) => {
+            publication::change(catalog, change);
+            Known
+        }
     }
 }
 

@@ -5,12 +5,16 @@
 mod directive;
 mod lower;
 mod object;
+mod publication;
+mod rows;
 mod statement;
 mod table;
 
 pub use directive::{Directive, DirectiveError};
 pub use lower::{Identifier, identifiers, normalised, parse};
 pub use object::*;
+pub use publication::*;
+pub use rows::*;
 pub use statement::*;
 pub use table::*;
 

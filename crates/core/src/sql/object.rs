@@ -1,6 +1,6 @@
 //! Other objects as written: drops, renames, functions, and changes of rows.
 
-use super::{NameRef, Query};
+use super::{Inserted, NameRef, Query};
 use crate::catalog::{Expression, Volatility};
 
 /// `DROP`.
@@ -100,8 +100,8 @@ pub struct Dml {
     pub query: Query,
     /// `INSERT … VALUES` of this many rows.
     pub values: Option<usize>,
-    /// The columns that `WHERE` compares with constants for equality, all joined by AND.
-    pub equal_columns: Vec<String>,
+    /// What an `INSERT` gives.
+    pub inserted: Inserted,
     /// It has a `WHERE`.
     pub filtered: bool,
     /// Columns that it sets, with the columns of the target that the new values use.

@@ -4,7 +4,8 @@
 //! [`SqlText`], rendered by the parser's own deparser. No parser type appears here.
 
 use super::{
-    AlterTable, CreateFunction, CreateIndex, CreateTable, CreateTableAs, Dml, Drop, ObjectKind, Rename, TypeRef,
+    AlterTable, CreateFunction, CreateIndex, CreateTable, CreateTableAs, Dml, Drop, ObjectKind, PublicationChange,
+    Rename, Rows, TypeRef,
 };
 use crate::catalog::Expression;
 use crate::lock::LockMode;
@@ -241,8 +242,12 @@ pub enum Kind {
     Truncate {
         /// The tables.
         tables: Vec<NameRef>,
+        /// Those of them behind `ONLY`.
+        only: Vec<NameRef>,
         /// `CASCADE`.
         cascade: bool,
+        /// `RESTART IDENTITY`.
+        restart: bool,
     },
     /// `COPY`.
     Copy {
@@ -312,11 +317,8 @@ pub enum Kind {
         /// Its words.
         tag: String,
     },
-    /// Publications: `SHARE UPDATE EXCLUSIVE` on the tables named.
-    Publication {
-        /// The tables.
-        tables: Vec<NameRef>,
-    },
+    /// Publications.
+    Publication(PublicationChange),
     /// What nobody here knows.
     Other {
         /// Its words.
@@ -344,10 +346,12 @@ pub enum ReindexTarget {
 pub struct Query {
     /// Relations it reads.
     pub reads: Vec<NameRef>,
-    /// Relations that it changes (in a `WITH`, or `SELECT … FOR UPDATE`: those it locks rows of).
+    /// Relations that it changes, in a `WITH`.
     pub writes: Vec<NameRef>,
     /// Functions it calls, as written.
     pub functions: Vec<String>,
+    /// What it says of rows.
+    pub rows: Rows,
 }
 
 /// Statements inside a block or function body.

@@ -1,7 +1,7 @@
 //! Tables and indexes as written: definitions, and the actions of `ALTER TABLE`.
 
 use super::{NameRef, ObjectKind, Query};
-use crate::catalog::{Expression, Generated};
+use crate::catalog::{Expression, Generated, ReplicaIdentity};
 use crate::quote::SqlText;
 
 /// A type as written.
@@ -265,7 +265,7 @@ pub enum ActionKind {
     RelationOptions,
     ClusterOn,
     ReplicaIdentity {
-        index: Option<String>,
+        to: ReplicaIdentity,
     },
     RowSecurity,
     /// `ENABLE` / `DISABLE TRIGGER`; `all` for `DISABLE TRIGGER ALL`.

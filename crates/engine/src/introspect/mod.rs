@@ -8,6 +8,7 @@ mod dependents;
 mod expression;
 mod indexes;
 mod objects;
+mod publications;
 mod relations;
 mod sizes;
 
@@ -67,7 +68,9 @@ async fn read(client: &Client, search_path: &[String]) -> Result<(Catalog, Names
     let types = objects::read_types(client).await?;
     let (names, mut relations) = relations::read(client, version, &types, &locked).await?;
     dependents::read(client, &names, &mut relations).await?;
+    let publications = publications::read(client, version, &names, &mut relations).await?;
     let catalog = Catalog {
+        publications,
         version,
         search_path: search_path.to_vec(),
         time_zone: row.get(1),

@@ -105,7 +105,7 @@ fn render_effect(one: &StatementReport, out: &mut dyn Write) -> io::Result<()> {
         let new = if lock.existing { "" } else { " (made by this migration)" };
         writeln!(out, "  locks {} {}{new}", lock.relation, lock.mode)?;
     }
-    for entry in &one.effect.work {
+    for entry in one.effect.all_work() {
         let doing = match entry.work {
             Work::None => continue,
             Work::Scan => "reads every row of",

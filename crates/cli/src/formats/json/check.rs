@@ -97,7 +97,7 @@ fn effect(one: &StatementReport) -> EffectOf<'_> {
             })
             .collect(),
         work: effect
-            .work
+            .all_work()
             .iter()
             .map(|entry| WorkOf {
                 relation: entry.relation.to_string(),

@@ -68,7 +68,7 @@ impl Said {
         self.locks.extend(locks);
         self.index_locks.extend(index_locks);
         let shared = |name: &Name| catalog.relation(name).is_none_or(Relation::is_shared);
-        for entry in effect.work.iter().filter(|entry| shared(&entry.relation)) {
+        for entry in effect.all_work().iter().filter(|entry| shared(&entry.relation)) {
             let name = self.name(&entry.relation);
             let kind = self.work.entry(name).or_insert(entry.work);
             *kind = entry.work.max(*kind);

@@ -5,6 +5,7 @@ use super::definition::{column_def, constraint_def};
 use super::expr::{deparse, expression, placeholder};
 use super::names::{relation, type_ref};
 use super::table::partition_bound;
+use crate::catalog::ReplicaIdentity;
 use crate::quote::SqlText;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, AlterTableStmt, AlterTableType as At, DropBehavior, Node, ObjectType};
@@ -149,7 +150,12 @@ fn action_kind(cmd: &AlterTableCmd) -> Option<ActionKind> {
         At::AtClusterOn | At::AtDropCluster => ActionKind::ClusterOn,
         At::AtReplicaIdentity => match def? {
             NodeEnum::ReplicaIdentityStmt(r) => ActionKind::ReplicaIdentity {
-                index: (!r.name.is_empty()).then(|| r.name.clone()),
+                to: match r.identity_type.as_str() {
+                    "f" => ReplicaIdentity::Full,
+                    "n" => ReplicaIdentity::Nothing,
+                    "i" => ReplicaIdentity::Index(r.name.clone()),
+                    _ => ReplicaIdentity::Default,
+                },
             },
             _ => return None,
         },

@@ -73,7 +73,7 @@ fn expression(expr: &Value, body: &mut Body) {
 }
 
 fn is_harmless(kind: &Kind) -> bool {
-    matches!(kind, Kind::Select(Query { reads, writes, functions }) if reads.is_empty() && writes.is_empty() && functions.is_empty())
+    matches!(kind, Kind::Select(Query { reads, writes, functions, .. }) if reads.is_empty() && writes.is_empty() && functions.is_empty())
 }
 
 /// `EXECUTE` of a constant is that statement; of anything else, unknown.

@@ -2,9 +2,10 @@
 
 use super::super::{Dml, DmlVerb, Kind, NameRef, Query, ReindexTarget};
 use super::expr::expression;
-use super::names::{relation, relations, text};
+use super::names::{relation, relations};
+use super::rows::inserted;
 use crate::lock::LockMode;
-use pg_query::protobuf::{self, AExprKind, BoolExprType, Node};
+use pg_query::protobuf::{self, Node};
 use pg_query::{Context, NodeEnum, NodeRef};
 
 pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
@@ -19,7 +20,15 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
                 Some(select) => Some(select.values_lists.len()),
                 None => Some(1),
             };
-            Kind::Dml(dml(DmlVerb::Insert, insert.relation.as_ref()?, node, values))
+            let mut dml = dml(DmlVerb::Insert, insert.relation.as_ref()?, node, values);
+            dml.inserted = inserted(insert);
+            dml.sets = insert
+                .on_conflict_clause
+                .iter()
+                .flat_map(|clause| &clause.target_list)
+                .filter_map(assignment)
+                .collect();
+            Kind::Dml(dml)
         }
         NodeEnum::UpdateStmt(update) => {
             let mut dml = dml(DmlVerb::Update, update.relation.as_ref()?, node, None);
@@ -47,6 +56,8 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
         NodeEnum::ExplainStmt(_) | NodeEnum::PrepareStmt(_) | NodeEnum::ExecuteStmt(_) => Kind::Select(query_of(node)),
         NodeEnum::TruncateStmt(truncate) => Kind::Truncate {
             tables: relations(&truncate.relations),
+            only: only(&truncate.relations),
+            restart: truncate.restart_seqs,
             cascade: truncate.behavior() == protobuf::DropBehavior::DropCascade,
         },
         NodeEnum::CopyStmt(copy) => Kind::Copy {
@@ -105,6 +116,15 @@ fn reindex_target(reindex: &protobuf::ReindexStmt) -> ReindexTarget {
     }
 }
 
+/// Relations behind `ONLY`.
+fn only(nodes: &[Node]) -> Vec<NameRef> {
+    let vars = nodes.iter().filter_map(|node| match node.node.as_ref()? {
+        NodeEnum::RangeVar(var) if !var.inh => Some(relation(var)),
+        _ => None,
+    });
+    vars.collect()
+}
+
 fn vacuum_relation(node: &Node) -> Option<NameRef> {
     match node.node.as_ref()? {
         NodeEnum::VacuumRelation(v) => v.relation.as_ref().map(relation),
@@ -128,41 +148,14 @@ fn dml(verb: DmlVerb, target: &protobuf::RangeVar, node: &NodeEnum, values: Opti
         target,
         query,
         values,
-        equal_columns: Vec::new(),
+        inserted: super::super::Inserted::default(),
         filtered: false,
         sets: Vec::new(),
     }
 }
 
 fn filter(dml: &mut Dml, clause: Option<&Node>) {
-    let Some(clause) = clause else { return };
-    dml.filtered = true;
-    equalities(clause, &mut dml.equal_columns);
-}
-
-fn equalities(node: &Node, found: &mut Vec<String>) {
-    match &node.node {
-        Some(NodeEnum::BoolExpr(expr)) if expr.boolop() == BoolExprType::AndExpr => {
-            expr.args.iter().for_each(|arg| equalities(arg, found));
-        }
-        Some(NodeEnum::AExpr(expr))
-            if expr.kind() == AExprKind::AexprOp && expr.name.last().and_then(text).as_deref() == Some("=") =>
-        {
-            let sides = [expr.lexpr.as_deref(), expr.rexpr.as_deref()];
-            if let [Some(left), Some(right)] = sides {
-                found.extend(column_name(left).filter(|_| super::names::constant(right).is_some()));
-                found.extend(column_name(right).filter(|_| super::names::constant(left).is_some()));
-            }
-        }
-        _ => {}
-    }
-}
-
-fn column_name(node: &Node) -> Option<String> {
-    match node.node.as_ref()? {
-        NodeEnum::ColumnRef(column) => column.fields.last().and_then(text),
-        _ => None,
-    }
+    dml.filtered = clause.is_some();
 }
 
 fn assignment(node: &Node) -> Option<(String, crate::catalog::Expression)> {
@@ -179,6 +172,7 @@ pub(super) fn query(node: &Node) -> Query {
 
 fn query_of(node: &NodeEnum) -> Query {
     let mut query = Query::default();
+    query.rows.fix(node);
     let nodes = node.nodes();
     let ctes: Vec<&str> = nodes
         .iter()
@@ -206,11 +200,9 @@ fn query_of(node: &NodeEnum) -> Query {
                     query.functions.push(name);
                 }
             }
-            NodeRef::SelectStmt(select) if !select.locking_clause.is_empty() => {
-                query.writes.extend(relations(&select.from_clause));
-            }
             _ => {}
         }
+        query.rows.note(node);
     }
     query
 }

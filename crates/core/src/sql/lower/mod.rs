@@ -6,6 +6,8 @@ mod dml;
 mod expr;
 mod names;
 mod object;
+mod publication;
+mod rows;
 mod body;
 mod since;
 mod table;
@@ -157,6 +159,7 @@ fn parse_fragment(text: &str) -> Option<Vec<Statement>> {
 fn lower(node: &NodeEnum, sql: &str) -> Kind {
     table::lower(node)
         .or_else(|| alter::lower(node))
+        .or_else(|| publication::lower(node))
         .or_else(|| object::lower(node))
         .or_else(|| dml::lower(node))
         .unwrap_or_else(|| other(node, sql))

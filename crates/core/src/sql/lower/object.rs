@@ -135,12 +135,6 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
             concurrently: refresh.concurrent,
             with_data: !refresh.skip_data,
         },
-        NodeEnum::CreatePublicationStmt(p) => Kind::Publication {
-            tables: publication_tables(&p.pubobjects),
-        },
-        NodeEnum::AlterPublicationStmt(p) => Kind::Publication {
-            tables: publication_tables(&p.pubobjects),
-        },
         NodeEnum::DoStmt(block) => Kind::Do { body: do_body(block) },
         _ => return None,
     })
@@ -332,14 +326,6 @@ fn create_table_as(create: &protobuf::CreateTableAsStmt) -> Option<Kind> {
         with_data: !into.skip_data,
         query: create.query.as_ref().map_or_else(Query::default, |q| dml::query(q)),
     }))
-}
-
-fn publication_tables(objects: &[Node]) -> Vec<NameRef> {
-    let tables = objects.iter().filter_map(|node| match node.node.as_ref()? {
-        NodeEnum::PublicationObjSpec(spec) => spec.pubtable.as_ref()?.relation.as_ref().map(relation),
-        _ => None,
-    });
-    tables.collect()
 }
 
 fn do_body(block: &protobuf::DoStmt) -> Body {

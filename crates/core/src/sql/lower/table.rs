@@ -65,16 +65,44 @@ fn partition_key(spec: &protobuf::PartitionSpec) -> Expression {
             }
         }
     }
-    key.sql = key.columns.iter().cloned().collect::<Vec<_>>().join(", ");
+    let elements = spec.part_params.iter().filter_map(|param| match param.node.as_ref()? {
+        NodeEnum::PartitionElem(elem) => Some(match &elem.expr {
+            Some(expr) => format!("({})", expression(expr).sql),
+            None => crate::sql!("{}", crate::quote::Ident(&elem.name)).as_str().to_owned(),
+        }),
+        _ => None,
+    });
+    let strategy = match spec.strategy() {
+        protobuf::PartitionStrategy::List => "LIST",
+        protobuf::PartitionStrategy::Hash => "HASH",
+        _ => "RANGE",
+    };
+    key.sql = format!("{strategy} ({})", elements.collect::<Vec<_>>().join(", "));
     key
 }
 
-/// `DEFAULT`, or the bound's kind: the effect only asks which.
+/// `DEFAULT` or `FOR VALUES …`, as the server prints it.
 pub(super) fn partition_bound(bound: &protobuf::PartitionBoundSpec) -> String {
-    if bound.is_default {
-        "DEFAULT".to_owned()
-    } else {
-        "FOR VALUES".to_owned()
+    let list = |nodes: &[Node]| nodes.iter().map(datum).collect::<Vec<_>>().join(", ");
+    match bound.strategy.as_str() {
+        _ if bound.is_default => "DEFAULT".to_owned(),
+        "l" => format!("FOR VALUES IN ({})", list(&bound.listdatums)),
+        "r" => format!(
+            "FOR VALUES FROM ({}) TO ({})",
+            list(&bound.lowerdatums),
+            list(&bound.upperdatums)
+        ),
+        _ => format!(
+            "FOR VALUES WITH (modulus {}, remainder {})",
+            bound.modulus, bound.remainder
+        ),
+    }
+}
+
+fn datum(node: &Node) -> String {
+    match &node.node {
+        Some(NodeEnum::ColumnRef(column)) => column.fields.first().and_then(text).unwrap_or_default().to_uppercase(),
+        _ => expression(node).sql,
     }
 }
 

@@ -1,0 +1,163 @@
+//! Conditions, given values and locked rows out of parser nodes.
+
+use super::super::{Conflict, Given, Inserted, NameRef, Rows};
+use super::names::{constant, relation, relations, text};
+use pg_query::protobuf::{AExprKind, BoolExprType, FuncCall, InsertStmt, Node, SelectStmt};
+use pg_query::{NodeEnum, NodeRef};
+
+impl Rows {
+    /// What one node of the statement's tree says.
+    pub(super) fn note(&mut self, node: &NodeRef<'_>) {
+        match node {
+            NodeRef::FuncCall(call) => self.sequences.extend(sequence(call)),
+            NodeRef::SelectStmt(select) => {
+                for clause in &select.locking_clause {
+                    let Some(NodeEnum::LockingClause(clause)) = &clause.node else {
+                        continue;
+                    };
+                    let named = relations(&clause.locked_rels);
+                    let all = relations_of(&select.from_clause);
+                    let locked = all.into_iter().filter(|(name, alias)| {
+                        named.is_empty() || named.iter().any(|one| one.name == *alias || one == name)
+                    });
+                    self.locked.extend(locked.map(|(name, _)| name));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What the condition of the whole statement fixes.
+    pub(super) fn fix(&mut self, node: &NodeEnum) {
+        let condition = match node {
+            NodeEnum::SelectStmt(select) => of_select(select),
+            NodeEnum::InsertStmt(insert) => match insert.select_stmt.as_ref().and_then(|node| node.node.as_ref()) {
+                Some(NodeEnum::SelectStmt(select)) => of_select(select),
+                _ => None,
+            },
+            NodeEnum::UpdateStmt(update) if update.from_clause.is_empty() => update.where_clause.as_deref(),
+            NodeEnum::DeleteStmt(delete) if delete.using_clause.is_empty() => delete.where_clause.as_deref(),
+            _ => None,
+        };
+        if let Some(condition) = condition {
+            equalities(condition, &mut self.equals);
+        }
+    }
+}
+
+fn of_select(select: &SelectStmt) -> Option<&Node> {
+    match select.from_clause.as_slice() {
+        [one] if matches!(one.node, Some(NodeEnum::RangeVar(_))) => select.where_clause.as_deref(),
+        _ => None,
+    }
+}
+
+/// The relations of a `FROM`, joins taken apart, each with the name it goes by.
+fn relations_of(from: &[Node]) -> Vec<(NameRef, String)> {
+    let mut found = Vec::new();
+    for node in from {
+        match &node.node {
+            Some(NodeEnum::RangeVar(var)) => {
+                let alias = var.alias.as_ref().map_or(&var.relname, |alias| &alias.aliasname);
+                found.push((relation(var), alias.clone()));
+            }
+            Some(NodeEnum::JoinExpr(join)) => {
+                let sides = [&join.larg, &join.rarg].into_iter().flatten();
+                sides.for_each(|side| found.extend(relations_of(std::slice::from_ref(side))));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Columns that a condition compares with constants, all joined by AND.
+pub(super) fn equalities(node: &Node, found: &mut Vec<(String, String)>) {
+    match &node.node {
+        Some(NodeEnum::BoolExpr(expr)) if expr.boolop() == BoolExprType::AndExpr => {
+            expr.args.iter().for_each(|arg| equalities(arg, found));
+        }
+        Some(NodeEnum::AExpr(expr))
+            if expr.kind() == AExprKind::AexprOp && expr.name.last().and_then(text).as_deref() == Some("=") =>
+        {
+            let sides = [expr.lexpr.as_deref(), expr.rexpr.as_deref()];
+            if let [Some(left), Some(right)] = sides {
+                found.extend(column_name(left).zip(constant(right)));
+                found.extend(column_name(right).zip(constant(left)));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn column_name(node: &Node) -> Option<String> {
+    match node.node.as_ref()? {
+        NodeEnum::ColumnRef(column) => column.fields.last().and_then(text),
+        _ => None,
+    }
+}
+
+fn sequence(call: &FuncCall) -> Option<NameRef> {
+    let name = call.funcname.last().and_then(text)?;
+    if !matches!(name.as_str(), "nextval" | "setval" | "currval") {
+        return None;
+    }
+    let named = constant(call.args.first()?)?;
+    let mut parts = named.split('.').map(
+        |part| match part.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+            Some(quoted) => quoted.to_owned(),
+            None => part.to_lowercase(),
+        },
+    );
+    let (first, second) = (parts.next()?, parts.next());
+    Some(match second {
+        Some(name) => NameRef {
+            schema: Some(first),
+            name,
+        },
+        None => NameRef::bare(first),
+    })
+}
+
+/// What an `INSERT` gives.
+pub(super) fn inserted(insert: &InsertStmt) -> Inserted {
+    let select = insert.select_stmt.as_ref().and_then(|node| match node.node.as_ref()? {
+        NodeEnum::SelectStmt(select) => Some(select),
+        _ => None,
+    });
+    let rows = match select {
+        // DEFAULT VALUES.
+        None => Some(vec![Vec::new()]),
+        Some(select) if select.values_lists.is_empty() => None,
+        Some(select) => Some(select.values_lists.iter().map(row).collect()),
+    };
+    let columns = insert.cols.iter().filter_map(|node| match node.node.as_ref()? {
+        NodeEnum::ResTarget(target) => Some(target.name.clone()),
+        _ => None,
+    });
+    Inserted {
+        columns: columns.collect(),
+        rows,
+        conflict: insert.on_conflict_clause.as_ref().map(|clause| match &clause.infer {
+            None => Conflict::Any,
+            Some(infer) if infer.conname.is_empty() => Conflict::Columns,
+            Some(infer) => Conflict::Constraint(infer.conname.clone()),
+        }),
+    }
+}
+
+fn row(node: &Node) -> Vec<Given> {
+    let Some(NodeEnum::List(list)) = &node.node else {
+        return Vec::new();
+    };
+    list.items.iter().map(given).collect()
+}
+
+fn given(node: &Node) -> Given {
+    match &node.node {
+        Some(NodeEnum::SetToDefault(_)) => Given::Default,
+        Some(NodeEnum::AConst(value)) if value.isnull => Given::Null,
+        Some(NodeEnum::TypeCast(cast)) => cast.arg.as_ref().map_or(Given::Other, |arg| given(arg)),
+        _ => constant(node).map_or(Given::Other, Given::Constant),
+    }
+}
