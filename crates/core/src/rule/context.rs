@@ -95,9 +95,16 @@ impl<'a> Context<'a> {
 
     /// In use by others, and not known to be small.
     pub fn is_in_use(&self, name: &Name) -> bool {
-        let mut locks = self.effect.locks.iter().chain(self.around.held);
-        let existing = locks.any(|lock| lock.relation == *name && lock.existing);
-        let size = self.catalog.relation(name).and_then(|relation| relation.size);
+        let relation = self.catalog.relation(name);
+        // One of that name that the migration dropped may have been there.
+        let existing = relation.map_or_else(
+            || {
+                let mut locks = self.effect.locks.iter().chain(self.around.held);
+                locks.any(|lock| lock.relation == *name && lock.existing)
+            },
+            Relation::is_shared,
+        );
+        let size = relation.and_then(|relation| relation.size);
         let small = size.is_some_and(|size| size.rows <= self.small_rows && size.bytes <= SMALL_BYTES);
         existing && !(small && self.small_rows > 0)
     }
@@ -186,6 +193,9 @@ impl<'a> Context<'a> {
 
     fn find_blocks(&self) -> Vec<Block> {
         let mut blocks = Vec::new();
+        if self.effect.work.is_empty() {
+            return blocks;
+        }
         let alter = match &self.statement.kind {
             Kind::AlterTable(alter) => Some(alter),
             _ => None,
@@ -224,6 +234,9 @@ impl<'a> Context<'a> {
         let Some(table) = self.catalog.resolve(&alter.name) else {
             return Vec::new();
         };
+        if alter.actions.len() == 1 {
+            return vec![(0, self.effect.clone())];
+        }
         let mut order: Vec<usize> = (0..alter.actions.len()).collect();
         order.sort_by_key(|at| replay::pass(&alter.actions[*at].kind));
         let mut catalog = self.catalog.clone();
