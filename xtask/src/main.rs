@@ -5,12 +5,14 @@
     reason = "its output is for the person who runs it"
 )]
 
+mod docs;
 mod majors;
 mod suite;
 mod truth;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::env;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 const USAGE: &str = "\
@@ -21,6 +23,7 @@ usage: ./x <verb>
   truth [flag…] what check says of whole histories beside what a server shows (--history NAME|FOLDER, --major N, --misses N)
   demo [flag…]  nonstop demo, built for speed
   bench [part…] nonstop beside the same migrations as written, by hand, psql and Prisma (parts: latency, history)
+  docs          the documents that are made from the code: rule pages, man pages, the schema of nonstop.toml
   majors        fetch the PostgreSQL majors that this machine lacks";
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "truth" => truth::run(rest),
         "demo" => demo(rest),
         "bench" => bench(rest),
+        "docs" => write_docs(),
         "majors" => fetch_majors(),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
@@ -92,6 +96,16 @@ fn bench(arguments: &[String]) -> Result<()> {
         .status()?;
     if !status.success() {
         bail!("the bench ended with {status}");
+    }
+    Ok(())
+}
+
+fn write_docs() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("xtask has no parent")?;
+    for done in docs::write(root)? {
+        println!("{done}");
     }
     Ok(())
 }

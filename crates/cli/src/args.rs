@@ -7,6 +7,7 @@ use crate::exit::{EXIT_CODES, Problem};
 use crate::layouts::LayoutChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nonstop_core::settings::{Breaking, PlanSettings};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -122,7 +123,7 @@ pub enum Format {
 }
 
 /// `--breaking`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BreakingChoice {
     /// Run as written, with a warning.
@@ -134,7 +135,7 @@ pub enum BreakingChoice {
 }
 
 /// `--allow`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Allow {
     /// Statements that lose data.
@@ -144,7 +145,7 @@ pub enum Allow {
 }
 
 /// `--on-failure`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
     /// Undo the finished steps, newest first.
@@ -154,7 +155,7 @@ pub enum OnFailure {
 }
 
 /// `--fail-on`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailOn {
     /// Errors only.

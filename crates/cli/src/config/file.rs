@@ -1,9 +1,11 @@
 //! `nonstop.toml`: every key is the name of a flag. An unknown key is an error with its line.
 
+use super::schema::RuleName;
 use super::{ConfigError, Secret};
 use crate::args::{Allow, BreakingChoice, FailOn, OnFailure};
 use crate::duration::Span;
 use crate::layouts::LayoutChoice;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub const NAME: &str = "nonstop.toml";
 
 /// What the file says.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct ConfigFile {
     /// The folder of migrations, relative to the file.
@@ -42,18 +44,22 @@ pub struct ConfigFile {
 }
 
 /// `[check]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct CheckSection {
     /// The server's major version to judge for.
+    #[schemars(range(min = 12, max = 18))]
     pub pg_version: Option<u32>,
     /// Only these rules.
+    #[schemars(with = "Option<Vec<RuleName>>")]
     pub select: Option<Vec<String>>,
     /// Not these rules.
+    #[schemars(with = "Option<Vec<RuleName>>")]
     pub ignore: Option<Vec<String>>,
     /// The weakest severity that gives exit code 1.
     pub fail_on: Option<FailOn>,
     /// Other severities than the rules' own, by rule or category.
+    #[schemars(with = "BTreeMap<RuleName, LevelName>")]
     pub severity: BTreeMap<String, LevelName>,
     /// What is different for some files; later ones are stronger.
     pub paths: Vec<PathSection>,
@@ -62,21 +68,23 @@ pub struct CheckSection {
 }
 
 /// `[[check.paths]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PathSection {
     /// The files: `*` and `?` inside a folder, `**` for any number of folders.
     pub glob: String,
     /// Not these rules.
     #[serde(default)]
+    #[schemars(with = "Vec<RuleName>")]
     pub ignore: Vec<String>,
     /// Other severities, by rule or category.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<RuleName, LevelName>")]
     pub severity: BTreeMap<String, LevelName>,
 }
 
 /// How loud a rule is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LevelName {
     /// Silent.

@@ -7,8 +7,10 @@ mod dotenv;
 mod file;
 mod literals;
 mod prisma;
+mod schema;
 
 pub use file::{CheckSection, ConfigFile, LevelName, NAME};
+pub use schema::schema;
 
 use crate::layouts::{self, Folder, LayoutChoice, LayoutError};
 use serde::{Deserialize, Deserializer};

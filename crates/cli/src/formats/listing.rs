@@ -40,7 +40,9 @@ pub(crate) fn findings(report: &Report) -> Vec<Cow<'_, Finding>> {
         Cow::Owned(of_syntax_error(error, source))
     });
     let mut findings: Vec<Cow<'_, Finding>> = errors.chain(report.findings.iter().map(Cow::Borrowed)).collect();
-    findings.sort_by_key(|finding| (order.get(finding.file.as_str()), finding.range.line));
+    // A baseline file is none of those that were looked at, and comes last.
+    let place = |file: &str| order.get(file).copied().unwrap_or(usize::MAX);
+    findings.sort_by_key(|finding| (place(&finding.file), finding.range.line));
     findings
 }
 

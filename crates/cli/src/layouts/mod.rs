@@ -16,12 +16,13 @@ use clap::ValueEnum;
 use nonstop_core::hash::sha256_hex;
 use nonstop_core::migration::{Migration, TransactionModel};
 use nonstop_core::source::SourceFile;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::fmt;
 use std::path::Path;
 
 /// The value of `--layout`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LayoutChoice {
     /// Whatever the folder shows.
