@@ -59,6 +59,21 @@ pub enum StepKind {
     Contract,
 }
 
+impl StepKind {
+    /// Its word in every output, `ddl`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            StepKind::Ddl => "ddl",
+            StepKind::Index => "index",
+            StepKind::Validate => "validate",
+            StepKind::Backfill => "backfill",
+            StepKind::Check => "check",
+            StepKind::Opaque => "opaque",
+            StepKind::Contract => "contract",
+        }
+    }
+}
+
 /// When a step runs, relative to the rollout of the new application version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -169,4 +184,27 @@ pub struct Step {
     pub note: String,
     /// A guess of its duration from live sizes, in milliseconds; `None` without sizes.
     pub estimate_ms: Option<u64>,
+}
+
+impl Step {
+    /// One statement alone, outside a transaction, that locks nothing and needs no way back; the rest is the caller's to say.
+    pub fn alone(kind: StepKind, sql: SqlText, goal: Goal) -> Self {
+        Self {
+            id: String::new(),
+            kind,
+            phase: Phase::Expand,
+            transaction: false,
+            sql: vec![sql],
+            locks: Vec::new(),
+            work: Work::None,
+            lock_timeout: None,
+            statement_timeout: None,
+            may_block: false,
+            goal,
+            undo: Undo::Nothing,
+            statements: Vec::new(),
+            note: String::new(),
+            estimate_ms: None,
+        }
+    }
 }

@@ -118,22 +118,9 @@ pub(crate) fn tell_started(worker: &Worker<'_>, place: &Place, step: &Step) {
     worker.events.send(Event::StepStarted {
         migration: place.migration.clone(),
         step: place.step.clone(),
-        kind: kind(step.kind).to_owned(),
+        kind: step.kind.word().to_owned(),
         summary: summary(step),
     });
-}
-
-/// The step's kind in the words of the command line's contract.
-fn kind(kind: StepKind) -> &'static str {
-    match kind {
-        StepKind::Ddl => "ddl",
-        StepKind::Index => "index",
-        StepKind::Validate => "validate",
-        StepKind::Backfill => "backfill",
-        StepKind::Check => "check",
-        StepKind::Opaque => "opaque",
-        StepKind::Contract => "contract",
-    }
 }
 
 /// The step in one line: its first statement, or its note for a check.

@@ -5,7 +5,7 @@
 use crate::target::{Tls, Verify};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{self, CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -32,7 +32,7 @@ pub enum TlsError {
 
 /// A connector for one target.
 pub(crate) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, TlsError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(crypto::ring::default_provider());
     let verifier = verifier(tls, &provider)?;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -51,8 +51,14 @@ pub(crate) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, TlsError> {
 }
 
 fn verifier(tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+    let lenient = |chain| {
+        Arc::new(Lenient {
+            chain,
+            signatures: provider.signature_verification_algorithms,
+        })
+    };
     let strict: Arc<dyn ServerCertVerifier> = match (tls.verify, &tls.roots) {
-        (Verify::Nothing, _) => return Ok(Arc::new(Unchecked(Arc::clone(provider)))),
+        (Verify::Nothing, _) => return Ok(lenient(None)),
         (_, None) => Arc::new(rustls_platform_verifier::Verifier::new(Arc::clone(provider)).map_err(config)?),
         (_, Some(path)) => {
             let mut roots = RootCertStore::empty();
@@ -65,7 +71,7 @@ fn verifier(tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerC
         }
     };
     Ok(match tls.verify {
-        Verify::Chain => Arc::new(AnyName(strict)),
+        Verify::Chain => lenient(Some(strict)),
         Verify::Nothing | Verify::ChainAndName => strict,
     })
 }
@@ -93,50 +99,15 @@ fn config(error: rustls::Error) -> TlsError {
     TlsError::Config(error.to_string())
 }
 
-/// `sslmode=require`: encrypted, whoever it is.
+/// Less strict than rustls: `sslmode=require` is encrypted, whoever it is; for `verify-ca` the chain counts, the name does not.
 #[derive(Debug)]
-struct Unchecked(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Unchecked {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+struct Lenient {
+    /// Checks the chain, then the name; `None` where nothing is checked.
+    chain: Option<Arc<dyn ServerCertVerifier>>,
+    signatures: WebPkiSupportedAlgorithms,
 }
 
-/// `sslmode=verify-ca`: the chain counts, the name does not. The chain is checked before the name.
-#[derive(Debug)]
-struct AnyName(Arc<dyn ServerCertVerifier>);
-
-impl ServerCertVerifier for AnyName {
+impl ServerCertVerifier for Lenient {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -145,7 +116,10 @@ impl ServerCertVerifier for AnyName {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        match self.0.verify_server_cert(certificate, intermediates, name, ocsp, now) {
+        let Some(chain) = &self.chain else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        match chain.verify_server_cert(certificate, intermediates, name, ocsp, now) {
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),
@@ -159,7 +133,7 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
+        crypto::verify_tls12_signature(message, certificate, signed, &self.signatures)
     }
 
     fn verify_tls13_signature(
@@ -168,10 +142,10 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
+        crypto::verify_tls13_signature(message, certificate, signed, &self.signatures)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.signatures.supported_schemes()
     }
 }

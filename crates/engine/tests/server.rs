@@ -7,21 +7,6 @@ use nonstop_engine::server::{Options, Programs, Server, Wanted};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-
-const DEADLINE: Duration = Duration::from_secs(60);
-
-/// Waits for a condition; false when it did not come true in time.
-async fn comes_true(condition: impl Fn() -> bool) -> bool {
-    let began = Instant::now();
-    while !condition() {
-        if began.elapsed() > DEADLINE {
-            return false;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    true
-}
 
 fn some_programs() -> Option<Programs> {
     let major = testkit::majors().first().copied()?;
@@ -187,10 +172,8 @@ async fn nothing_stays_after_ctrl_c_or_a_kill() {
         let mut victim = start_victim();
         kill(Pid::from_raw(i32::try_from(victim.process.id()).unwrap()), signal).unwrap();
         victim.process.wait().unwrap();
-        assert!(
-            comes_true(|| !runs(victim.postmaster) && !victim.room.exists()).await,
-            "the server stayed after {signal}"
-        );
+        let gone = format!("the server is gone after {signal}");
+        testkit::until(&gone, || async { !runs(victim.postmaster) && !victim.room.exists() }).await;
     }
 }
 
@@ -208,7 +191,8 @@ async fn a_leftover_is_swept_by_the_next_start() {
     let server = Server::start(&Programs::locate(&Wanted::default()).unwrap(), Options::default())
         .await
         .unwrap();
-    assert!(comes_true(|| !runs(victim.postmaster) && !victim.room.exists()).await);
+    let gone = || async { !runs(victim.postmaster) && !victim.room.exists() };
+    testkit::until("the leftover is gone", gone).await;
     server.connect("postgres").await.unwrap();
 }
 

@@ -14,7 +14,7 @@ use nonstop_engine::server::Options;
 use nonstop_engine::session::{ConnectError, Session};
 use nonstop_engine::target::Target;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use testkit::TestDatabase;
 use testkit::pooler::{Lending, Pooler};
 
@@ -173,7 +173,10 @@ async fn a_cut_connection_is_noticed_and_a_query_cancelled() {
         let (slept, ()) = tokio::join!(session.run(&sleep), async {
             let watcher = database.connect().await;
             let asleep = "SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'";
-            while watcher.query_opt(asleep, &[&session.pid()]).await.unwrap().is_none() {}
+            testkit::until("it sleeps", || async {
+                watcher.query_opt(asleep, &[&session.pid()]).await.unwrap().is_some()
+            })
+            .await;
             canceller.cancel().await.unwrap();
         });
         assert_eq!(slept.unwrap_err().code().unwrap().code(), "57014");
@@ -224,10 +227,7 @@ async fn the_history_lock_names_its_holder_and_cancels_waiters() {
             let wait = SqlText::verbatim("SELECT pg_advisory_lock(72707369)");
             prisma.run(&wait).await
         });
-        let began = Instant::now();
-        while lock.waiters().await.unwrap().is_empty() {
-            assert!(began.elapsed() < DEADLINE);
-        }
+        testkit::until("Prisma waits", || async { !lock.waiters().await.unwrap().is_empty() }).await;
         let cancelled = lock.cancel_waiters().await.unwrap();
         assert_eq!(cancelled.len(), 1);
         assert_eq!(cancelled[0].outcome, Cancelled::Yes);

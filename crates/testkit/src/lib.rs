@@ -10,6 +10,8 @@ pub mod proxy;
 mod ran;
 pub mod servers;
 pub mod truth;
+mod until;
 
 pub use ran::Ran;
 pub use servers::{MAJORS, TestDatabase, database, each_major, majors, own_server, programs};
+pub use until::until;

@@ -1,21 +1,54 @@
 //! nonstop and the real Prisma CLI on one history: each accepts what the other wrote.
 
-use crate::support::{HistoryRow, Project, history, nonstop, with_schema};
-use std::time::Duration;
-use testkit::TestDatabase;
+use crate::support::{HistoryRow, Project, command, history, nonstop, with_schema};
 use testkit::compare::{assert_same, snapshot};
 use testkit::oracle::Oracle;
-use tokio::process::Child;
+use testkit::{Ran, TestDatabase, until};
+use tokio::process::{Child, Command};
 
 const UP_TO_DATE: &str = "Database schema is up to date!";
 
-/// A database and the CLI, or nothing to test with.
-async fn ready() -> Option<(&'static Oracle, TestDatabase)> {
-    let Some(major) = testkit::majors().last().copied() else {
-        eprintln!("SKIPPED: no PostgreSQL server programs on this machine");
-        return None;
-    };
-    Some((Oracle::ready().await?, testkit::database(major).await))
+/// One folder and one database, for both programs.
+struct Both {
+    oracle: &'static Oracle,
+    database: TestDatabase,
+    project: Project,
+}
+
+impl Both {
+    /// Nothing where there is no server or no CLI to test with.
+    async fn on(project: Project) -> Option<Self> {
+        let Some(major) = testkit::majors().last().copied() else {
+            eprintln!("SKIPPED: no PostgreSQL server programs on this machine");
+            return None;
+        };
+        Some(Self {
+            oracle: Oracle::ready().await?,
+            database: testkit::database(major).await,
+            project,
+        })
+    }
+
+    fn prisma_command(&self, verb: &str) -> Command {
+        self.oracle.command(verb, &self.database.url(), &self.project.dir())
+    }
+
+    async fn prisma(&self, verb: &str) -> Ran {
+        let (url, dir) = (self.database.url(), self.project.dir());
+        self.oracle.migrate(verb, &url, &dir).await
+    }
+
+    async fn nonstop(&self, arguments: &[&str]) -> Ran {
+        nonstop(&self.database.url(), &self.project.dir(), arguments).await
+    }
+
+    async fn is_up_to_date_for_prisma(&self) {
+        self.prisma("status").await.ends_with(0).says(UP_TO_DATE);
+    }
+
+    async fn rows(&self) -> Vec<HistoryRow> {
+        history(&self.database.connect().await, "public").await
+    }
 }
 
 fn shop() -> Project {
@@ -36,45 +69,35 @@ fn shop() -> Project {
     ])
 }
 
-async fn rows(database: &TestDatabase) -> Vec<HistoryRow> {
-    history(&database.connect().await, "public").await
-}
-
 /// Waits until a process has taken Prisma's lock in this database.
 async fn until_locked(database: &TestDatabase, process: &mut Child) {
     let client = database.connect().await;
     let held = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND objid = 72707369 AND granted
                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    while !client.query_one(held, &[]).await.unwrap().get::<_, bool>(0) {
-        assert!(
-            process.try_wait().unwrap().is_none(),
-            "it ended before it took the lock"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    let taken = until("the lock is taken", || async {
+        client.query_one(held, &[]).await.unwrap().get(0)
+    });
+    tokio::select! {
+        () = taken => {}
+        ended = process.wait() => panic!("it ended before it took the lock: {ended:?}"),
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nonstop_deploys_is_up_to_date_for_prisma() {
-    let Some((oracle, database)) = ready().await else {
+    let Some(both) = Both::on(shop()).await else {
         return;
     };
-    let (project, url) = (shop(), database.url());
-    oracle.migrate("status", &url, &project.dir()).await.ends_with(1);
-    nonstop(&url, &project.dir(), &["deploy"]).await.ends_with(0);
-    oracle
-        .migrate("status", &url, &project.dir())
-        .await
-        .ends_with(0)
-        .says(UP_TO_DATE);
-    oracle
-        .migrate("deploy", &url, &project.dir())
+    both.prisma("status").await.ends_with(1);
+    both.nonstop(&["deploy"]).await.ends_with(0);
+    both.is_up_to_date_for_prisma().await;
+    both.prisma("deploy")
         .await
         .ends_with(0)
         .says("No pending migrations to apply.");
-    let rows = rows(&database).await;
+    let rows = both.rows().await;
     assert_eq!(rows.len(), 3);
-    for (row, migration) in rows.iter().zip(project.read().migrations) {
+    for (row, migration) in rows.iter().zip(both.project.read().migrations) {
         assert_eq!((&row.name, &row.checksum), (&migration.name, &migration.checksum));
         assert_eq!(
             (row.finished, row.rolled_back, row.steps, &row.logs),
@@ -85,43 +108,38 @@ async fn what_nonstop_deploys_is_up_to_date_for_prisma() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_history_goes_on_from_prisma_to_nonstop_and_back() {
-    let Some((oracle, database)) = ready().await else {
+    let Some(both) = Both::on(shop()).await else {
         return;
     };
-    let (project, url) = (shop(), database.url());
-    oracle.migrate("deploy", &url, &project.dir()).await.ends_with(0);
-    nonstop(&url, &project.dir(), &["status"]).await.ends_with(0);
-    nonstop(&url, &project.dir(), &["deploy"]).await.ends_with(0);
-    assert_eq!(rows(&database).await.len(), 3);
+    both.prisma("deploy").await.ends_with(0);
+    both.nonstop(&["status"]).await.ends_with(0);
+    both.nonstop(&["deploy"]).await.ends_with(0);
+    assert_eq!(both.rows().await.len(), 3);
 
-    project.add(
+    both.project.add(
         "20240104000000_more",
         "CREATE INDEX \"Tip_userId_idx\" ON \"Tip\" (\"userId\");",
     );
-    nonstop(&url, &project.dir(), &["status"]).await.ends_with(1);
-    nonstop(&url, &project.dir(), &["deploy"]).await.ends_with(0);
-    oracle
-        .migrate("status", &url, &project.dir())
-        .await
-        .ends_with(0)
-        .says(UP_TO_DATE);
+    both.nonstop(&["status"]).await.ends_with(1);
+    both.nonstop(&["deploy"]).await.ends_with(0);
+    both.is_up_to_date_for_prisma().await;
 
-    project.add("20240105000000_last", "ALTER TABLE \"Tip\" ADD COLUMN note TEXT;");
-    oracle.migrate("deploy", &url, &project.dir()).await.ends_with(0);
-    nonstop(&url, &project.dir(), &["status"]).await.ends_with(0);
-    assert_eq!(rows(&database).await.len(), 5);
+    both.project
+        .add("20240105000000_last", "ALTER TABLE \"Tip\" ADD COLUMN note TEXT;");
+    both.prisma("deploy").await.ends_with(0);
+    both.nonstop(&["status"]).await.ends_with(0);
+    assert_eq!(both.rows().await.len(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn prisma_waits_for_nobody_but_takes_the_same_lock() {
-    let Some((oracle, database)) = ready().await else {
+    let Some(both) = Both::on(shop()).await else {
         return;
     };
-    let (project, url) = (shop(), database.url());
     // A deploy of this CLI keeps its lock until its process ends, ten seconds after the work.
-    let mut running = oracle.command("deploy", &url, &project.dir()).spawn().unwrap();
-    until_locked(&database, &mut running).await;
-    nonstop(&url, &project.dir(), &["deploy", "--wait", "0s"])
+    let mut running = both.prisma_command("deploy").spawn().unwrap();
+    until_locked(&both.database, &mut running).await;
+    both.nonstop(&["deploy", "--wait", "0s"])
         .await
         .ends_with(3)
         .says("holds the history lock");
@@ -130,38 +148,26 @@ async fn prisma_waits_for_nobody_but_takes_the_same_lock() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn prisma_is_held_out_while_the_lock_is_ours() {
-    let Some((oracle, database)) = ready().await else {
+    let Some(both) = Both::on(shop()).await else {
         return;
     };
-    let (project, url) = (shop(), database.url());
-    nonstop(&url, &project.dir(), &["deploy"]).await.ends_with(0);
-    project.add("20240104000000_blocked", "ALTER TABLE \"Tip\" ADD COLUMN note TEXT;");
-    let holder = database.connect().await;
+    both.nonstop(&["deploy"]).await.ends_with(0);
+    both.project
+        .add("20240104000000_blocked", "ALTER TABLE \"Tip\" ADD COLUMN note TEXT;");
+    let holder = both.database.connect().await;
     holder.batch_execute("BEGIN; LOCK TABLE \"Tip\"").await.unwrap();
-    let mut ours = crate::support::command(&url, &project.dir(), &["deploy"])
+    let mut ours = command(&both.database.url(), &both.project.dir(), &["deploy"])
         .spawn()
         .unwrap();
-    until_locked(&database, &mut ours).await;
-    oracle
-        .migrate("deploy", &url, &project.dir())
-        .await
-        .ends_with(1)
-        .says("P1002");
+    until_locked(&both.database, &mut ours).await;
+    both.prisma("deploy").await.ends_with(1).says("P1002");
     holder.batch_execute("ROLLBACK").await.unwrap();
     assert!(ours.wait().await.unwrap().success());
-    oracle
-        .migrate("status", &url, &project.dir())
-        .await
-        .ends_with(0)
-        .says(UP_TO_DATE);
+    both.is_up_to_date_for_prisma().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_failed_here_stops_prisma_and_one_resumed_does_not() {
-    let Some((oracle, database)) = ready().await else {
-        return;
-    };
-    let url = database.url();
     let project = Project::new(&[
         (
             "20240101000000_init",
@@ -172,6 +178,9 @@ async fn a_row_that_failed_here_stops_prisma_and_one_resumed_does_not() {
             "CREATE INDEX t_id ON t (id); UPDATE t SET id = 1 / id;",
         ),
     ]);
+    let Some(both) = Both::on(project).await else {
+        return;
+    };
     // The index stays, so the migration is neither done nor undone.
     let keep = [
         "deploy",
@@ -182,32 +191,20 @@ async fn a_row_that_failed_here_stops_prisma_and_one_resumed_does_not() {
         "--allow",
         "blocking",
     ];
-    nonstop(&url, &project.dir(), &keep).await.ends_with(4).says("22012");
-    let failed = rows(&database).await;
+    both.nonstop(&keep).await.ends_with(4).says("22012");
+    let failed = both.rows().await;
     assert_eq!((failed[1].finished, failed[1].rolled_back), (false, false));
-    oracle
-        .migrate("deploy", &url, &project.dir())
-        .await
-        .ends_with(1)
-        .says("P3009");
+    both.prisma("deploy").await.ends_with(1).says("P3009");
 
-    database.run("UPDATE t SET id = 1").await;
-    nonstop(&url, &project.dir(), &keep).await.ends_with(0);
-    oracle
-        .migrate("status", &url, &project.dir())
-        .await
-        .ends_with(0)
-        .says(UP_TO_DATE);
-    let rows = rows(&database).await;
+    both.database.run("UPDATE t SET id = 1").await;
+    both.nonstop(&keep).await.ends_with(0);
+    both.is_up_to_date_for_prisma().await;
+    let rows = both.rows().await;
     assert!(rows.iter().all(|row| row.finished || row.rolled_back), "{rows:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_unwound_is_pending_for_prisma() {
-    let Some((oracle, database)) = ready().await else {
-        return;
-    };
-    let url = database.url();
     let project = Project::new(&[
         (
             "20240101000000_init",
@@ -218,87 +215,57 @@ async fn what_was_unwound_is_pending_for_prisma() {
             "ALTER TABLE t ADD CONSTRAINT positive CHECK (id > 0);",
         ),
     ]);
-    nonstop(&url, &project.dir(), &["deploy"]).await.ends_with(3);
-    let failed = rows(&database).await;
+    let Some(both) = Both::on(project).await else {
+        return;
+    };
+    both.nonstop(&["deploy"]).await.ends_with(3);
+    let failed = both.rows().await;
     assert_eq!((failed[1].finished, failed[1].rolled_back), (false, true));
-    database.run("UPDATE t SET id = 1").await;
-    oracle.migrate("deploy", &url, &project.dir()).await.ends_with(0);
-    nonstop(&url, &project.dir(), &["status"]).await.ends_with(0);
+    both.database.run("UPDATE t SET id = 1").await;
+    both.prisma("deploy").await.ends_with(0);
+    both.nonstop(&["status"]).await.ends_with(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_of_prisma_that_was_killed_is_resolved_here() {
-    let Some((oracle, database)) = ready().await else {
+    let Some(both) = Both::on(shop()).await else {
         return;
     };
-    let (project, url) = (shop(), database.url());
-    nonstop(&url, &project.dir(), &["deploy", "--until", "20240102000000_index"])
+    both.nonstop(&["deploy", "--until", "20240102000000_index"])
         .await
         .ends_with(0);
     // What a killed deploy leaves: a start row without end and without logs.
-    database
+    both.database
         .run(
             "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at)
              VALUES (gen_random_uuid(), repeat('0', 64), '20240103000000_user', now())",
         )
         .await;
-    oracle
-        .migrate("deploy", &url, &project.dir())
+    both.prisma("deploy").await.ends_with(1).says("P3009");
+    both.nonstop(&["status"]).await.ends_with(1).says("20240103000000_user");
+    both.nonstop(&["deploy"]).await.ends_with(5).says("20240103000000_user");
+    both.nonstop(&["resolve", "--rolled-back", "20240103000000_user"])
         .await
-        .ends_with(1)
-        .says("P3009");
-    nonstop(&url, &project.dir(), &["status"])
-        .await
-        .ends_with(1)
-        .says("20240103000000_user");
-    nonstop(&url, &project.dir(), &["deploy"])
-        .await
-        .ends_with(5)
-        .says("20240103000000_user");
-    nonstop(
-        &url,
-        &project.dir(),
-        &["resolve", "--rolled-back", "20240103000000_user"],
-    )
-    .await
-    .ends_with(0);
-    nonstop(&url, &project.dir(), &["deploy"]).await.ends_with(0);
-    oracle
-        .migrate("status", &url, &project.dir())
-        .await
-        .ends_with(0)
-        .says(UP_TO_DATE);
+        .ends_with(0);
+    both.nonstop(&["deploy"]).await.ends_with(0);
+    both.is_up_to_date_for_prisma().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn resolved_by_hand_here_is_done_for_prisma() {
-    let Some((oracle, database)) = ready().await else {
+    let Some(both) = Both::on(shop()).await else {
         return;
     };
-    let (project, url) = (shop(), database.url());
-    database.run("CREATE TABLE \"Tip\" (id INT)").await;
-    oracle
-        .migrate("deploy", &url, &project.dir())
-        .await
-        .ends_with(1)
-        .says("P3005");
-    nonstop(&url, &project.dir(), &["deploy"])
-        .await
-        .ends_with(5)
-        .says("baseline");
-    nonstop(&url, &project.dir(), &["baseline", "20240102000000_index"])
+    both.database.run("CREATE TABLE \"Tip\" (id INT)").await;
+    both.prisma("deploy").await.ends_with(1).says("P3005");
+    both.nonstop(&["deploy"]).await.ends_with(5).says("baseline");
+    both.nonstop(&["baseline", "20240102000000_index"]).await.ends_with(0);
+    both.nonstop(&["resolve", "--applied", "20240103000000_user"])
         .await
         .ends_with(0);
-    nonstop(&url, &project.dir(), &["resolve", "--applied", "20240103000000_user"])
-        .await
-        .ends_with(0);
-    oracle
-        .migrate("status", &url, &project.dir())
-        .await
-        .ends_with(0)
-        .says(UP_TO_DATE);
+    both.is_up_to_date_for_prisma().await;
     assert!(
-        rows(&database)
+        both.rows()
             .await
             .iter()
             .all(|row| row.logs.as_deref() == Some("") && row.steps == 0)
@@ -308,8 +275,11 @@ async fn resolved_by_hand_here_is_done_for_prisma() {
 /// The order of odd names, the checksum of CRLF, and another schema: the same rows from both.
 #[tokio::test(flavor = "multi_thread")]
 async fn both_write_the_same_rows_in_the_same_order() {
-    let Some((oracle, theirs)) = ready().await else { return };
-    let ours = testkit::database(theirs.major).await;
+    let Some(both) = Both::on(Project::new(&[])).await else {
+        return;
+    };
+    let (project, theirs) = (&both.project, &both.database);
+    let ours = &testkit::database(theirs.major).await;
     let names = [
         "init",
         "9_x",
@@ -320,7 +290,6 @@ async fn both_write_the_same_rows_in_the_same_order() {
         "20240101_a",
         "10_x",
     ];
-    let project = Project::new(&[]);
     for (at, name) in names.iter().enumerate() {
         project.add(
             name,
@@ -329,15 +298,15 @@ async fn both_write_the_same_rows_in_the_same_order() {
     }
     project.add("zz_empty", "");
     project.add("zz_only_comment", "-- nothing\n");
-    for database in [&theirs, &ours] {
+    for database in [theirs, ours] {
         database.run("CREATE SCHEMA other").await;
     }
     let url = |database: &TestDatabase| with_schema(&database.url(), "other");
-    oracle
-        .migrate("deploy", &url(&theirs), &project.dir())
+    both.oracle
+        .migrate("deploy", &url(theirs), &project.dir())
         .await
         .ends_with(0);
-    nonstop(&url(&ours), &project.dir(), &["deploy"]).await.ends_with(0);
+    nonstop(&url(ours), &project.dir(), &["deploy"]).await.ends_with(0);
     let (theirs, ours) = (theirs.connect().await, ours.connect().await);
     let rows = history(&ours, "other").await;
     assert_eq!(rows, history(&theirs, "other").await);

@@ -6,7 +6,6 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 const SMALL: [&str; 7] = ["demo", "--rows", "20000", "--hold", "1s", "--rate", "50"];
 
@@ -47,8 +46,8 @@ fn without_server_programs_it_says_what_to_install() {
     assert!(error.contains("server programs"), "{error}");
 }
 
-#[test]
-fn an_interrupted_one_leaves_no_server() {
+#[tokio::test]
+async fn an_interrupted_one_leaves_no_server() {
     if testkit::majors().is_empty() {
         return skipped();
     }
@@ -71,9 +70,5 @@ fn an_interrupted_one_leaves_no_server() {
     assert_eq!(rooms(), 1);
     kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
     child.wait().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while rooms() > 0 {
-        assert!(Instant::now() < deadline, "its server is still there");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    testkit::until("its server is gone", || async { rooms() == 0 }).await;
 }

@@ -4,7 +4,6 @@ use crate::newest;
 use crate::project::Project;
 use std::io::Read;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 const SECRET: &str = "geh%eim-9f3a";
 
@@ -101,12 +100,11 @@ async fn the_process_list_holds_no_password() {
         .spawn()
         .unwrap();
     // It waits for the lock once its session is there.
-    let deadline = Instant::now() + Duration::from_secs(30);
     let query = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'migration:%' AND datname = current_database()";
-    while holder.query_one(query, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-        assert!(Instant::now() < deadline, "it never connected");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    testkit::until("it is connected", || async {
+        holder.query_one(query, &[]).await.unwrap().get::<_, i64>(0) > 0
+    })
+    .await;
     let listed = std::fs::read_to_string(format!("/proc/{}/cmdline", child.id())).unwrap();
     assert!(listed.contains("baseline") && !listed.contains(&password), "{listed:?}");
     holder

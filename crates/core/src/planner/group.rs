@@ -200,38 +200,23 @@ fn undo(pieces: &[Piece]) -> Undo {
 }
 
 fn lone(piece: Piece) -> Step {
-    let base = |kind, sql, goal| Step {
-        id: String::new(),
-        kind,
-        phase: Phase::Expand,
-        transaction: false,
-        sql: vec![sql],
-        locks: Vec::new(),
-        work: Work::None,
-        lock_timeout: None,
-        statement_timeout: None,
-        may_block: false,
-        goal,
-        undo: Undo::Nothing,
-        statements: vec![piece.statement],
-        note: piece.note.clone(),
-        estimate_ms: None,
-    };
-    match piece.body {
-        Body::Lone(lone) => {
-            let step = base(lone.kind, lone.sql, lone.goal);
-            Step {
-                locks: lone.locks,
-                work: lone.work,
-                undo: lone.undo,
-                ..step
-            }
-        }
+    let step = match piece.body {
+        Body::Lone(lone) => Step {
+            locks: lone.locks,
+            work: lone.work,
+            undo: lone.undo,
+            ..Step::alone(lone.kind, lone.sql, lone.goal)
+        },
         Body::Check { query, violation } => Step {
             work: Work::Scan,
-            ..base(StepKind::Check, query, Goal::NoRows(violation))
+            ..Step::alone(StepKind::Check, query, Goal::NoRows(violation))
         },
-        Body::Instant(instant) => base(StepKind::Ddl, instant.sql, Goal::Committed),
+        Body::Instant(instant) => Step::alone(StepKind::Ddl, instant.sql, Goal::Committed),
+    };
+    Step {
+        statements: vec![piece.statement],
+        note: piece.note,
+        ..step
     }
 }
 

@@ -8,18 +8,21 @@ use crate::quote::{Ident, List, Name, SqlText};
 use crate::sql;
 use crate::step::Violation;
 
-fn piece(statement: usize, query: SqlText, footprint: Footprint, violation: Violation) -> Piece {
+fn piece(statement: usize, find_all: SqlText, footprint: Footprint, sqlstate: &str, message: String) -> Piece {
     Piece {
-        body: Body::Check { query, violation },
+        body: Body::Check {
+            query: sql!("{} LIMIT 10", find_all),
+            violation: Violation {
+                message,
+                sqlstate: sqlstate.to_owned(),
+                find_all,
+            },
+        },
         statement,
         footprint,
         note: "looks before anything is changed".to_owned(),
         part: false,
     }
-}
-
-fn limited(query: &SqlText) -> SqlText {
-    sql!("{} LIMIT 10", query)
 }
 
 /// Values of a future unique index that stand more than once.
@@ -56,17 +59,9 @@ pub(super) fn duplicates(
         .map(|key| key.as_str().trim_matches('"'))
         .collect::<Vec<_>>()
         .join(", ");
-    let violation = Violation {
-        message: format!("{table} holds the same value of ({words}) in more than one row"),
-        sqlstate: "23505".to_owned(),
-        find_all: find_all.clone(),
-    };
-    piece(
-        statement,
-        limited(&find_all),
-        Footprint::default().columns(table, columns),
-        violation,
-    )
+    let message = format!("{table} holds the same value of ({words}) in more than one row");
+    let footprint = Footprint::default().columns(table, columns);
+    piece(statement, find_all, footprint, "23505", message)
 }
 
 /// Rows whose foreign key points at nothing.
@@ -92,13 +87,9 @@ pub(super) fn orphans(statement: usize, child: &Name, columns: &[String], parent
         parent,
         joined
     );
-    let violation = Violation {
-        message: format!("{child} holds rows whose ({}) is not in {parent}", columns.join(", ")),
-        sqlstate: "23503".to_owned(),
-        find_all: find_all.clone(),
-    };
+    let message = format!("{child} holds rows whose ({}) is not in {parent}", columns.join(", "));
     let footprint = Footprint::default().columns(child, columns).columns(parent, keys);
-    piece(statement, limited(&find_all), footprint, violation)
+    piece(statement, find_all, footprint, "23503", message)
 }
 
 /// Rows for which a CHECK is false.
@@ -108,18 +99,10 @@ pub(super) fn violators(statement: usize, table: &Name, expression: &Expression)
         table,
         SqlText::verbatim(&expression.sql)
     );
-    let violation = Violation {
-        message: format!("{table} holds rows for which ({}) is false", expression.sql),
-        sqlstate: "23514".to_owned(),
-        find_all: find_all.clone(),
-    };
+    let message = format!("{table} holds rows for which ({}) is false", expression.sql);
     let columns: Vec<String> = expression.columns.iter().cloned().collect();
-    piece(
-        statement,
-        limited(&find_all),
-        Footprint::default().columns(table, &columns),
-        violation,
-    )
+    let footprint = Footprint::default().columns(table, &columns);
+    piece(statement, find_all, footprint, "23514", message)
 }
 
 /// Rows in which a column is NULL.
@@ -134,15 +117,7 @@ pub(super) fn nulls(statement: usize, table: &Name, columns: &[String]) -> Piece
         table,
         any.unwrap_or_else(|| SqlText::verbatim("false"))
     );
-    let violation = Violation {
-        message: format!("{table} holds rows in which {} is NULL", columns.join(", ")),
-        sqlstate: "23502".to_owned(),
-        find_all: find_all.clone(),
-    };
-    piece(
-        statement,
-        limited(&find_all),
-        Footprint::default().columns(table, columns),
-        violation,
-    )
+    let message = format!("{table} holds rows in which {} is NULL", columns.join(", "));
+    let footprint = Footprint::default().columns(table, columns);
+    piece(statement, find_all, footprint, "23502", message)
 }

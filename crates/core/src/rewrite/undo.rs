@@ -327,40 +327,16 @@ fn of_rename(rename: &Rename, scene: &Scene<'_>) -> Undo {
             vec![super::lock(&new, AccessExclusive)],
         )
     };
-    let member = rename.member.as_deref().unwrap_or_default();
-    let locks = || family(scene, &old, AccessExclusive);
+    let (new, member) = (Ident(&rename.to), Ident(rename.member.as_deref().unwrap_or_default()));
+    let back = |sql: SqlText| one(sql, family(scene, &old, AccessExclusive));
     match rename.object {
         ObjectKind::Table | ObjectKind::ForeignTable => moved(SqlText::verbatim("TABLE")),
         ObjectKind::View => moved(SqlText::verbatim("VIEW")),
         ObjectKind::MaterializedView => moved(SqlText::verbatim("MATERIALIZED VIEW")),
         ObjectKind::Sequence => moved(SqlText::verbatim("SEQUENCE")),
-        ObjectKind::Column => one(
-            sql!(
-                "ALTER TABLE {} RENAME COLUMN {} TO {}",
-                old,
-                Ident(&rename.to),
-                Ident(member)
-            ),
-            locks(),
-        ),
-        ObjectKind::Constraint => one(
-            sql!(
-                "ALTER TABLE {} RENAME CONSTRAINT {} TO {}",
-                old,
-                Ident(&rename.to),
-                Ident(member)
-            ),
-            locks(),
-        ),
-        ObjectKind::Trigger => one(
-            sql!(
-                "ALTER TRIGGER {} ON {} RENAME TO {}",
-                Ident(&rename.to),
-                old,
-                Ident(member)
-            ),
-            locks(),
-        ),
+        ObjectKind::Column => back(sql!("ALTER TABLE {} RENAME COLUMN {} TO {}", old, new, member)),
+        ObjectKind::Constraint => back(sql!("ALTER TABLE {} RENAME CONSTRAINT {} TO {}", old, new, member)),
+        ObjectKind::Trigger => back(sql!("ALTER TRIGGER {} ON {} RENAME TO {}", new, old, member)),
         _ => impossible("its way back is not known"),
     }
 }

@@ -10,7 +10,7 @@ use nonstop_core::quote::{Name, SqlText};
 use nonstop_core::settings::PlanSettings;
 use nonstop_core::source::SourceFile;
 use nonstop_core::step::{
-    Goal, LockTimeout, Phase, RelationLock, StatementTimeout, Step, StepKind, Undo, UndoStep, Violation, Work,
+    Goal, LockTimeout, RelationLock, StatementTimeout, Step, StepKind, Undo, UndoStep, Violation,
 };
 use nonstop_engine::deploy::{DeployError, DeployOptions, HistoryKind, Stop, deploy, deploy_by};
 use nonstop_engine::event::{Event, Events, Outcome};
@@ -123,20 +123,9 @@ pub(crate) fn name(table: &str) -> Name {
 fn step(id: &str, kind: StepKind, sql: &str, goal: Goal, undo: Undo) -> Step {
     Step {
         id: id.to_owned(),
-        kind,
-        phase: Phase::Expand,
-        transaction: false,
-        sql: vec![SqlText::verbatim(sql)],
-        locks: Vec::new(),
-        work: Work::None,
-        lock_timeout: None,
-        statement_timeout: None,
-        may_block: false,
-        goal,
         undo,
         statements: vec![1],
-        note: String::new(),
-        estimate_ms: None,
+        ..Step::alone(kind, SqlText::verbatim(sql), goal)
     }
 }
 

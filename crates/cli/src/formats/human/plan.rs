@@ -3,7 +3,7 @@
 use super::{DIM, ERROR, GOOD, NAME, WARNING, count, indent, one_line, styled};
 use crate::duration::in_words;
 use nonstop_core::plan::{MigrationPlan, Notice, Plan};
-use nonstop_core::step::{Step, StepKind, Undo, Work};
+use nonstop_core::step::{Step, Undo, Work};
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -56,7 +56,13 @@ pub(crate) fn shape(plan: &MigrationPlan) -> String {
 fn render_step(step: &Step, out: &mut dyn Write) -> io::Result<()> {
     let mut statements = step.sql.iter();
     let first = statements.next().map_or("", |sql| sql.as_str());
-    writeln!(out, "  {:>2}  {:<8}  {}", step.id, kind(step.kind), one_line(first, 96))?;
+    writeln!(
+        out,
+        "  {:>2}  {:<8}  {}",
+        step.id,
+        step.kind.word(),
+        one_line(first, 96)
+    )?;
     for sql in statements {
         writeln!(out, "                {}", one_line(sql.as_str(), 96))?;
     }
@@ -97,18 +103,6 @@ fn facts(step: &Step) -> Vec<String> {
         Undo::Impossible(reason) => lines.push(format!("no undo: {reason}")),
     }
     lines
-}
-
-fn kind(kind: StepKind) -> &'static str {
-    match kind {
-        StepKind::Ddl => "ddl",
-        StepKind::Index => "index",
-        StepKind::Validate => "validate",
-        StepKind::Backfill => "backfill",
-        StepKind::Check => "check",
-        StepKind::Opaque => "opaque",
-        StepKind::Contract => "contract",
-    }
 }
 
 fn work(work: Work) -> &'static str {
