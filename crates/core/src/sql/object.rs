@@ -37,7 +37,7 @@ pub struct Rename {
 
 /// Kinds of objects, as far as statements differ by them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "each is the SQL word")]
+#[expect(missing_docs, reason = "each is the SQL word")]
 pub enum ObjectKind {
     Table,
     View,
@@ -81,7 +81,7 @@ pub struct CreateFunction {
 
 /// Which change of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "each is the SQL word")]
+#[expect(missing_docs, reason = "each is the SQL word")]
 pub enum DmlVerb {
     Insert,
     Update,

@@ -47,10 +47,6 @@ pub struct NameRef {
 
 /// What a statement is.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "a file holds few statements, and they are matched far more than moved"
-)]
 pub enum Kind {
     /// `CREATE TABLE`.
     CreateTable(CreateTable),
@@ -365,7 +361,7 @@ pub struct Body {
 
 /// `BEGIN` and its kin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "each is the SQL word")]
+#[expect(missing_docs, reason = "each is the SQL word")]
 pub enum TransactionVerb {
     Begin,
     Commit,

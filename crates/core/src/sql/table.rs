@@ -183,7 +183,7 @@ pub struct Action {
 
 /// The actions of `ALTER TABLE`.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(
+#[expect(
     missing_docs,
     reason = "the variants and fields have the names of the SQL clauses they stand for"
 )]
