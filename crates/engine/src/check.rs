@@ -1,9 +1,7 @@
 //! Looks for rows that would make a later step fail, before anything is changed.
 
 use crate::event::Failure;
-use crate::message;
-use crate::worker::{Place, StepError, TRIES, Worker};
-use nonstop_core::pace::{Fault, Retry};
+use crate::worker::{Place, StepError, Tries, Worker};
 use nonstop_core::quote::SqlText;
 use nonstop_core::sql;
 use nonstop_core::step::{LockTimeout, Violation};
@@ -25,7 +23,7 @@ pub(crate) async fn run(
          FETCH 11 FROM nonstop_check; COMMIT",
         query
     );
-    let mut retry = Retry::new(TRIES);
+    let mut tries = Tries::new();
     loop {
         let bound = LockTimeout(Duration::ZERO);
         let broken = match worker.watched_rows(&message, place, bound, true, SHOWN + 1).await {
@@ -33,26 +31,10 @@ pub(crate) async fn run(
             Ok(rows) => return Err(StepError::Failed(Box::new(found(query, violation, rows)))),
             Err(broken) => broken,
         };
-        let fault = broken.error.fault();
-        if fault != Fault::Connection {
-            worker.roll_back().await;
-            if worker.stop.is_wanted() {
-                return Err(StepError::Stopped);
-            }
-        }
-        let curable = match fault {
-            Fault::Final => false,
-            Fault::Cancelled => broken.verdict.cancelled_for.is_some(),
-            Fault::Lock | Fault::Conflict | Fault::Connection => true,
-        };
-        let Some(pause) = retry.failed(fastrand::f64()).filter(|_| curable) else {
-            let statement = Some(message::shorten(query.as_str()));
-            return Err(StepError::Failed(Box::new(broken.error.failure(statement))));
-        };
-        if fault == Fault::Connection {
-            worker.reconnect().await?;
-        } else {
-            tokio::time::sleep(pause).await;
+        match tries.again(worker, place, &broken).await {
+            Ok(()) => {}
+            Err(StepError::Failed(_)) => return Err(tries.failed(Some(query), &broken)),
+            Err(other) => return Err(other),
         }
     }
 }

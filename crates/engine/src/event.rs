@@ -98,6 +98,8 @@ pub enum Event {
         attempt: u32,
         /// Why, with the SQLSTATE where there is one.
         reason: String,
+        /// Where the watchdog cancelled it: who had waited for it.
+        cancelled_for: Option<Holder>,
         /// Pause before the next try.
         pause_ms: u64,
     },

@@ -9,7 +9,7 @@ use crate::failure::SqlError;
 use crate::holders::{self, Holding};
 use crate::journal::{self, MigrationState};
 use crate::message;
-use crate::worker::{Broken, DeployError, Place, StepError, TRIES, Worker, answered};
+use crate::worker::{Broken, Cancels, DeployError, LET_IT_BLOCK, Place, StepError, TRIES, Worker, answered, tell};
 use nonstop_core::lock::LockMode;
 use nonstop_core::pace::{self, Attempt, Fault, LockPace, Next, Retry};
 use nonstop_core::quote::Name;
@@ -73,19 +73,18 @@ pub(crate) async fn run(
             return Err(StepError::Stopped);
         }
         match fault {
-            Fault::Lock => attempt = hunt.again(worker, &group.locks, attempt, &broken, None).await?,
-            Fault::Cancelled if let Some(victim) = &broken.verdict.cancelled_for => {
-                let reason = format!("let go because pid {} waited for it", victim.pid);
-                attempt = hunt.again(worker, &group.locks, attempt, &broken, Some(reason)).await?;
+            Fault::Lock => attempt = hunt.again(worker, &group.locks, attempt, &broken).await?,
+            Fault::Cancelled if broken.verdict.cancelled_for.is_some() => {
+                attempt = hunt.again(worker, &group.locks, attempt, &broken).await?;
             }
             Fault::Cancelled if group.statement_timeout.is_some() && overruns < OVERRUNS => {
                 overruns += 1;
-                attempt = hunt.again(worker, &group.locks, attempt, &broken, None).await?;
+                attempt = hunt.again(worker, &group.locks, attempt, &broken).await?;
             }
             Fault::Conflict => match retry.failed(fastrand::f64()) {
                 Some(pause) => {
-                    hunt.tell_and_pause(worker, &broken.error, retry.failures(), pause)
-                        .await?;
+                    tell(worker, place, &broken, retry.failures(), pause);
+                    hunt.pause(worker, pause).await?;
                 }
                 None => return Err(failed(&group, &message, &broken.error)),
             },
@@ -93,7 +92,7 @@ pub(crate) async fn run(
                 let Some(pause) = retry.failed(fastrand::f64()) else {
                     return Err(failed(&group, &message, &broken.error));
                 };
-                hunt.tell(worker, &broken.error.in_a_line(), retry.failures(), pause);
+                tell(worker, place, &broken, retry.failures(), pause);
                 worker.reconnect().await?;
                 if is_proved(worker, proof).await? {
                     return Ok(());
@@ -166,6 +165,7 @@ struct Hunt<'h> {
     /// When each holder was first seen, because the server may hide its age.
     seen: HashMap<i32, Instant>,
     told: Option<(Instant, Vec<i32>)>,
+    cancels: Cancels,
 }
 
 impl<'h> Hunt<'h> {
@@ -176,6 +176,7 @@ impl<'h> Hunt<'h> {
             started: Instant::now(),
             seen: HashMap::new(),
             told: None,
+            cancels: Cancels::default(),
         }
     }
 
@@ -186,11 +187,10 @@ impl<'h> Hunt<'h> {
         locks: &[RelationLock],
         attempt: Attempt,
         broken: &Broken,
-        reason: Option<String>,
     ) -> Result<Attempt, StepError> {
         let pause = self.pace.failed(attempt, fastrand::f64());
-        let reason = reason.unwrap_or_else(|| broken.error.in_a_line());
-        self.tell(worker, &reason, self.pace.failures(), pause);
+        self.cancels.count(broken);
+        tell(worker, self.place, broken, self.pace.failures(), pause);
         self.pause(worker, pause).await?;
         let mut unforeseen = broken.verdict.waited_for.clone();
         let mut waits = 1;
@@ -288,27 +288,6 @@ impl<'h> Hunt<'h> {
         }
     }
 
-    async fn tell_and_pause(
-        &self,
-        worker: &Worker<'_>,
-        error: &SqlError,
-        attempt: u32,
-        pause: Duration,
-    ) -> Result<(), StepError> {
-        self.tell(worker, &error.in_a_line(), attempt, pause);
-        self.pause(worker, pause).await
-    }
-
-    fn tell(&self, worker: &Worker<'_>, reason: &str, attempt: u32, pause: Duration) {
-        worker.events.send(Event::LockRetry {
-            migration: self.place.migration.clone(),
-            step: self.place.step.clone(),
-            attempt,
-            reason: reason.to_owned(),
-            pause_ms: millis(pause),
-        });
-    }
-
     fn tell_wait(&mut self, worker: &Worker<'_>, locks: &[RelationLock], who: Vec<Holder>) {
         let pids: Vec<i32> = who.iter().map(|holder| holder.pid).collect();
         if let Some((at, told)) = &self.told
@@ -328,6 +307,12 @@ impl<'h> Hunt<'h> {
     }
 
     fn gave_up(&self, locks: &[RelationLock], who: &[Holder]) -> StepError {
+        let cancelled = self.cancels.in_words();
+        let hint = match &cancelled {
+            Some(_) => LET_IT_BLOCK,
+            None => "End or wait for who holds it, then run `nonstop deploy` again.",
+        };
+        let cancelled = cancelled.map_or_else(String::new, |words| format!(": {words}"));
         let held = if who.is_empty() {
             String::new()
         } else {
@@ -336,11 +321,11 @@ impl<'h> Hunt<'h> {
         StepError::Failed(Box::new(Failure {
             sqlstate: Some("55P03".to_owned()),
             message: format!(
-                "no moment was found in {:.0} s to lock {} without stopping anybody.{held}",
+                "no moment was found in {:.0} s to lock {} without stopping anybody{cancelled}.{held}",
                 self.started.elapsed().as_secs_f64(),
                 wanted(locks)
             ),
-            hint: Some("End or wait for who holds it, then run `nonstop deploy` again.".to_owned()),
+            hint: Some(hint.to_owned()),
             ..Failure::default()
         }))
     }

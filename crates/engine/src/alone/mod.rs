@@ -11,8 +11,8 @@ use crate::holders;
 use crate::journal::{self, StepState};
 use crate::message;
 use crate::watchdog::Verdict;
-use crate::worker::{Broken, DeployError, Place, StepError, TRIES, Worker, answered};
-use nonstop_core::pace::{Fault, Retry, pause};
+use crate::worker::{Broken, DeployError, Place, StepError, Tries, Worker, answered};
+use nonstop_core::pace::pause;
 use nonstop_core::quote::{Name, SqlText};
 use nonstop_core::sql;
 use nonstop_core::step::{Goal, LockTimeout, StatementTimeout, Step};
@@ -57,7 +57,7 @@ pub(crate) async fn run(
     (id, step): (&str, &Step),
     state: Option<StepState>,
 ) -> Result<StepState, StepError> {
-    let mut retry = Retry::new(TRIES);
+    let mut tries = Tries::new();
     let mut begun = state == Some(StepState::Started);
     let started = Instant::now();
     let mut looks = 0;
@@ -92,17 +92,16 @@ pub(crate) async fn run(
             },
             Err((at, broken)) => (step.sql.get(at), broken),
         };
-        let again = again(worker, place, &broken, &mut retry).await;
-        match again {
+        match tries.again(worker, place, &broken).await {
             Ok(()) if found != Found::Invisible || is_whole(step) => {}
-            Ok(()) => return Err(failed(statement, &broken)),
+            Ok(()) => return Err(tries.failed(statement, &broken)),
             Err(error @ StepError::Lost(_)) => return Err(error),
             Err(error) => {
                 if ours {
                     take_leftover(worker, place, &step.goal).await;
                 }
                 return Err(match error {
-                    StepError::Failed(_) => failed(statement, &broken),
+                    StepError::Failed(_) => tries.failed(statement, &broken),
                     other => other,
                 });
             }
@@ -112,15 +111,15 @@ pub(crate) async fn run(
 
 /// Runs statements that are harmless to repeat until they are done.
 pub(crate) async fn repeat(worker: &mut Worker<'_>, place: &Place, sql: &SqlText) -> Result<(), StepError> {
-    let mut retry = Retry::new(TRIES);
+    let mut tries = Tries::new();
     loop {
         let one = std::slice::from_ref(sql);
         let Err((_, broken)) = statements(worker, place, one, Limits::default()).await else {
             return Ok(());
         };
-        match again(worker, place, &broken, &mut retry).await {
+        match tries.again(worker, place, &broken).await {
             Ok(()) => {}
-            Err(StepError::Failed(_)) => return Err(failed(Some(sql), &broken)),
+            Err(StepError::Failed(_)) => return Err(tries.failed(Some(sql), &broken)),
             Err(other) => return Err(other),
         }
     }
@@ -162,50 +161,6 @@ async fn statements(
     }
     let unset = worker.short(&Limits::default().settings()).await;
     unset.map_err(|error| broken(sql.len(), error))
-}
-
-/// Whether to try again; has paused, or connected again, when it says so.
-async fn again(worker: &mut Worker<'_>, place: &Place, broken: &Broken, retry: &mut Retry) -> Result<(), StepError> {
-    let fault = broken.error.fault();
-    let by_us = broken.verdict.cancelled_for.is_some();
-    if fault != Fault::Connection {
-        // A file with its own BEGIN may have left a transaction open.
-        worker.roll_back().await;
-        if worker.stop.is_wanted() {
-            return Err(StepError::Stopped);
-        }
-    }
-    let curable = match fault {
-        Fault::Lock | Fault::Conflict | Fault::Connection => true,
-        Fault::Cancelled => by_us,
-        Fault::Final => false,
-    };
-    let Some(pause) = retry.failed(fastrand::f64()).filter(|_| curable) else {
-        return Err(failed(None, broken));
-    };
-    let reason = match &broken.verdict.cancelled_for {
-        Some(victim) => format!("let go because pid {} waited for it", victim.pid),
-        None => broken.error.in_a_line(),
-    };
-    worker.events.send(Event::LockRetry {
-        migration: place.migration.clone(),
-        step: place.step.clone(),
-        attempt: retry.failures(),
-        reason,
-        pause_ms: millis(pause),
-    });
-    if fault == Fault::Connection {
-        worker.reconnect().await?;
-        return if worker.stop.is_wanted() {
-            Err(StepError::Stopped)
-        } else {
-            Ok(())
-        };
-    }
-    tokio::select! {
-        () = tokio::time::sleep(pause) => Ok(()),
-        () = worker.stop.wanted() => Err(StepError::Stopped),
-    }
 }
 
 /// Before giving up: no INVALID index stays. What cannot go now is in the journal, for the next command.
@@ -272,18 +227,6 @@ fn not_reached(step: &Step) -> Broken {
         },
         verdict: Verdict::default(),
     }
-}
-
-fn failed(statement: Option<&SqlText>, broken: &Broken) -> StepError {
-    let statement = statement.map(|sql| message::shorten(sql.as_str()));
-    let mut failure = broken.error.failure(statement);
-    if let Some(victim) = &broken.verdict.cancelled_for {
-        failure.hint = Some(format!(
-            "It was cancelled each time because others waited for it, the last one: {}",
-            holders::in_a_line(std::slice::from_ref(victim))
-        ));
-    }
-    StepError::Failed(Box::new(failure))
 }
 
 fn unknowable(place: &Place, step: &Step) -> StepError {

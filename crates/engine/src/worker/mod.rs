@@ -16,8 +16,10 @@ use nonstop_core::step::LockTimeout;
 use std::time::{Duration, Instant};
 
 mod error;
+mod tries;
 
 pub use error::DeployError;
+pub(crate) use tries::{Cancels, LET_IT_BLOCK, Tries, tell};
 
 /// A bookkeeping message that takes longer than this will not be answered.
 const RECORD_LIMIT: Duration = Duration::from_secs(10);

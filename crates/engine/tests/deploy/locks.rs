@@ -200,11 +200,23 @@ async fn what_blocks_against_all_belief_is_cancelled() {
         })
         .await;
         assert_eq!(outcome.unwrap(), Outcome::Failed, "{:#?}", heard.all());
-        let told = heard
-            .all()
-            .into_iter()
-            .any(|event| matches!(event, Event::LockRetry { reason, .. } if reason.starts_with("let go because pid")));
-        assert!(told, "{:#?}", heard.all());
+        let mut cancels = 0;
+        let mut why = None;
+        for event in heard.all() {
+            match event {
+                Event::LockRetry { cancelled_for, .. } => cancels += u32::from(cancelled_for.is_some()),
+                Event::MigrationFailed { error, .. } => why = Some(error),
+                _ => {}
+            }
+        }
+        let why = why.unwrap();
+        let times = match cancels {
+            1 => "the watchdog cancelled it because".to_owned(),
+            times => format!("the watchdog cancelled it {times} times because"),
+        };
+        assert!(cancels > 0 && why.message.contains(&times), "{why:?}");
+        assert!(why.message.contains("count(*) FROM t"), "{why:?}");
+        assert!(why.hint.unwrap().contains("--allow blocking"));
     })
     .await;
 }
@@ -230,8 +242,15 @@ async fn what_the_user_allowed_to_block_is_let_be() {
     })
     .await;
     assert_eq!(outcome.unwrap(), Outcome::Done, "{:#?}", heard.all());
-    let let_go =
-        |event: Event| matches!(event, Event::LockRetry { reason, .. } if reason.starts_with("let go because pid"));
+    let let_go = |event: Event| {
+        matches!(
+            event,
+            Event::LockRetry {
+                cancelled_for: Some(_),
+                ..
+            }
+        )
+    };
     assert!(!heard.all().into_iter().any(let_go), "{:#?}", heard.all());
 }
 

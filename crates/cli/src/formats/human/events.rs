@@ -21,6 +21,8 @@ pub struct Story {
     wait: Option<(String, u64)>,
     /// The last progress line's phase and tenth.
     progress: Option<(String, u64)>,
+    /// How often the watchdog has cancelled this step.
+    cancels: u32,
     places: Places,
 }
 
@@ -61,6 +63,7 @@ impl Story {
             steps: 0,
             wait: None,
             progress: None,
+            cancels: 0,
             places: Places::default(),
         }
     }
@@ -107,7 +110,7 @@ impl Story {
             Event::StepStarted {
                 step, kind, summary, ..
             } => {
-                (self.wait, self.progress) = (None, None);
+                (self.wait, self.progress, self.cancels) = (None, None, 0);
                 let of = self.steps;
                 Some(format!("  {step}/{of} {kind:<8} {}", one_line(summary, 100)))
             }
@@ -117,6 +120,11 @@ impl Story {
                 waited_ms,
                 ..
             } => self.wait_line(waiting_for, holders, *waited_ms),
+            Event::LockRetry {
+                cancelled_for: Some(victim),
+                pause_ms,
+                ..
+            } => self.cancel_line(victim, *pause_ms),
             Event::LockRetry {
                 attempt,
                 reason,
@@ -165,6 +173,23 @@ impl Story {
         self.wait = Some((key, waited_ms));
         let head = format!("      waiting for {waiting_for}, {} so far", words(waited_ms));
         Some(format!("{head}\n        {who}"))
+    }
+
+    /// The first, the second, the fourth and so on: each of a thousand would say no more.
+    fn cancel_line(&mut self, victim: &Holder, pause_ms: u64) -> Option<String> {
+        self.cancels += 1;
+        if self.verbosity < Verbosity::Verbose && !self.cancels.is_power_of_two() {
+            return None;
+        }
+        let times = match self.cancels {
+            1 => String::new(),
+            times => format!(", {times} times so far"),
+        };
+        Some(format!(
+            "      cancelled, because somebody waited for it{times}; again in {}\n        {}",
+            words(pause_ms),
+            holder(victim)
+        ))
     }
 
     fn progress_line(&mut self, phase: &str, done: u64, total: u64) -> Option<String> {
@@ -329,6 +354,28 @@ mod tests {
         ");
         assert_eq!(story.line(&wait(1_400)), None);
         assert!(story.line(&wait(17_000)).is_some());
+    }
+
+    #[test]
+    fn cancels_are_told_and_counted() {
+        let Event::LockWait { mut holders, .. } = wait(0) else {
+            unreachable!()
+        };
+        let cancel = Event::LockRetry {
+            migration: "m".to_owned(),
+            step: "1".to_owned(),
+            attempt: 1,
+            reason: "let go because pid 42 waited for it".to_owned(),
+            cancelled_for: holders.pop(),
+            pause_ms: 50,
+        };
+        let mut story = Story::new(Verbosity::Normal);
+        let told: Vec<String> = (0..100).filter_map(|_| story.line(&cancel)).collect();
+        assert_eq!(told.len(), 7);
+        insta::assert_snapshot!(plain(&told[2]), @r"
+              cancelled, because somebody waited for it, 4 times so far; again in 50 ms
+                pid 42 (bot, report) holds ACCESS SHARE on public.Tip, idle in transaction for 12 s: SELECT 1
+        ");
     }
 
     #[test]
