@@ -171,6 +171,10 @@ pub struct Step {
     pub lock_timeout: Option<LockTimeout>,
     /// `None`: off, on purpose.
     pub statement_timeout: Option<StatementTimeout>,
+    /// Nobody knows how long it takes: it reads or changes any number of rows, runs what its text does not tell, or waits
+    /// for other transactions to end.
+    #[serde(default)]
+    pub open_ended: bool,
     /// The user allowed it to keep the application out while it works: the watchdog only looks on.
     #[serde(default)]
     pub may_block: bool,
@@ -199,6 +203,7 @@ impl Step {
             work: Work::None,
             lock_timeout: None,
             statement_timeout: None,
+            open_ended: false,
             may_block: false,
             goal,
             undo: Undo::Nothing,

@@ -4,7 +4,7 @@
 use nonstop_core::lock::LockMode;
 use nonstop_core::plan::{MigrationPlan, Plan};
 use nonstop_core::quote::{Name, SqlText};
-use nonstop_core::step::{Goal, Phase, RelationLock, Step, StepKind, Undo, Work};
+use nonstop_core::step::{Goal, RelationLock, Step, StepKind, Work};
 use nonstop_engine::advisory::{Cancelled, HistoryLock, LockError};
 use nonstop_engine::event::{Event, Events, Verdict};
 use nonstop_engine::gates::{GateReport, Subject, run_gates};
@@ -281,20 +281,10 @@ fn plan(locks: &[(&str, LockMode)]) -> Plan {
     };
     let step = Step {
         id: "1".into(),
-        kind: StepKind::Index,
-        phase: Phase::Expand,
-        transaction: false,
-        sql: Vec::new(),
         locks: locks.iter().map(lock).collect(),
         work: Work::IndexBuild,
-        lock_timeout: None,
-        statement_timeout: None,
-        may_block: false,
-        goal: Goal::Repeatable,
-        undo: Undo::Nothing,
         statements: vec![1],
-        note: String::new(),
-        estimate_ms: None,
+        ..Step::alone(StepKind::Index, SqlText::verbatim(""), Goal::Repeatable)
     };
     Plan {
         server_version: nonstop_core::version::ServerVersion::NEWEST,

@@ -68,11 +68,8 @@ impl Builder<'_> {
         ) {
             self.fails("42809", format!("cannot create index on relation \"{}\"", table.name));
         }
-        if self.is_taken(index, table) && index.if_not_exists {
-            return;
-        }
-        let concurrently = index.concurrently && kind == Some(RelationKind::PartitionedTable);
-        if concurrently && !index.only {
+        // Said first, with ONLY and where the name is taken as well.
+        if index.concurrently && kind == Some(RelationKind::PartitionedTable) {
             self.fails(
                 "0A000",
                 format!(
@@ -80,6 +77,9 @@ impl Builder<'_> {
                     table.name
                 ),
             );
+        }
+        if self.is_taken(index, table) && index.if_not_exists {
+            return;
         }
         if self.is_taken(index, table) {
             let name = index.name.as_deref().unwrap_or_default();

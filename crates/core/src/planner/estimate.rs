@@ -21,8 +21,8 @@ pub(super) fn fill(steps: &mut [Step], catalog: &Catalog) {
 
 fn estimate(step: &Step, catalog: &Catalog) -> Option<u64> {
     let instant = INSTANT * step.sql.len() as u64;
-    if step.kind == StepKind::Check {
-        // A check takes no lock by which its tables could be told.
+    // A check takes no lock by which its tables could be told.
+    if step.kind == StepKind::Check || step.open_ended {
         return None;
     }
     let sizes = step

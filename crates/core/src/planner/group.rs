@@ -131,6 +131,7 @@ fn close(
         work,
         lock_timeout: Some(LockTimeout(settings.max_block)),
         statement_timeout: bounded.then_some(StatementTimeout(settings.max_block)),
+        open_ended: !bounded && instants.iter().any(|i| i.open_ended),
         may_block: unknown && settings.allow_blocking,
         goal: Goal::Committed,
         undo: undo(&pieces),
@@ -202,6 +203,8 @@ fn undo(pieces: &[Piece]) -> Undo {
 fn lone(piece: Piece) -> Step {
     let step = match piece.body {
         Body::Lone(lone) => Step {
+            // What is alone and works on nothing waits for others (DROP INDEX CONCURRENTLY), or is not known (VACUUM).
+            open_ended: lone.work == Work::None,
             locks: lone.locks,
             work: lone.work,
             undo: lone.undo,
@@ -225,8 +228,7 @@ pub(super) fn as_written(
     file: &SourceFile,
     script: &Script,
     effects: &[Effect],
-    own_transactions: bool,
-    per_statement: bool,
+    (own_transactions, per_statement, open_ended): (bool, bool, bool),
     settings: &PlanSettings,
 ) -> Vec<Step> {
     let alone = effects.iter().any(|effect| effect.outside_transaction);
@@ -256,6 +258,7 @@ pub(super) fn as_written(
                 .unwrap_or(Work::None),
             lock_timeout: (!alone).then_some(LockTimeout(settings.max_block)),
             statement_timeout: None,
+            open_ended,
             may_block: settings.allow_blocking,
             goal: if transaction { Goal::Committed } else { Goal::Repeatable },
             undo: if transaction {

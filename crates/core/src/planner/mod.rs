@@ -49,7 +49,7 @@ pub fn plan_migration(migration: &Migration, catalog: &mut Catalog, settings: &P
             plan.refusals.push(refused_whole(
                 rules::missing_file::RULE.code,
                 format!("{} is not there", migration.path),
-                "restore the file, or remove the folder",
+                "Restore the file, or remove the folder.",
             ));
             return Planned {
                 plan,
@@ -60,7 +60,7 @@ pub fn plan_migration(migration: &Migration, catalog: &mut Catalog, settings: &P
             plan.refusals.push(refused_whole(
                 "syntax-error",
                 error.to_string(),
-                "correct the file; nothing was touched",
+                "Correct the file. Nothing was touched.",
             ));
             return Planned {
                 plan,
@@ -180,7 +180,7 @@ impl Work<'_> {
                 return Err(Refusal {
                     rule: rules::copy_then_drop_loses_writes::RULE.code,
                     message: "this migration copies rows of a table in use and then drops what it copied from: what the application writes in between would be lost, and with its locks taken first it blocks the table for as long as the copy takes".to_owned(),
-                    help: "keep both for a while (expand, fill, contract); or allow the block in a quiet hour (`--allow blocking`), or the loss where nobody writes (`--allow data-loss`)".to_owned(),
+                    help: "Keep both for a while (expand, fill, contract). Or allow the block in a quiet hour: `--allow blocking`; or the loss where nobody writes: `--allow data-loss`.".to_owned(),
                 });
             }
             let unallowed = rewrite::hazard(
@@ -214,7 +214,7 @@ impl Work<'_> {
                 statement,
                 "session-timeout-is-left-out",
                 format!("{name} is not set: nonstop keeps its own bounds for every step"),
-                "use --max-block and --patience".to_owned(),
+                "Use --max-block and --patience.".to_owned(),
             ));
             return;
         }
@@ -234,8 +234,8 @@ impl Work<'_> {
     /// Statements that break running code: run with a warning, or refused.
     fn breaks(&mut self, file: &SourceFile, statement: &Statement, effect: &Effect) {
         for breaks in &effect.breaks {
-            let help =
-                "deploy the code that no longer needs it first; `--breaking refuse` stops such migrations".to_owned();
+            let own = rules::find(breaks.rule).map_or("", |rule| rule.help);
+            let help = format!("{own} `--breaking refuse` stops such migrations.");
             let notice = notice(file, statement, breaks.rule, breaks.message.clone(), help);
             match self.settings.breaking {
                 Breaking::AsWritten => self.plan.warnings.push(notice),
@@ -249,6 +249,8 @@ impl Work<'_> {
         let blocks = script.statements.iter().any(|s| matches!(s.kind, Kind::Transaction(_)));
         let per_statement = migration.transaction == TransactionModel::PerStatement;
         let mut effects = Vec::new();
+        // What is rolled back, and what of it stays, only the server knows.
+        let mut open_ended = script.statements.iter().any(controls_transaction);
         for statement in &script.statements {
             let effect = effect(statement, self.catalog);
             self.breaks(file, statement, &effect);
@@ -265,10 +267,17 @@ impl Work<'_> {
                     .refusals
                     .push(refusal.notice(statement, file.place(statement.span.start).line));
             }
+            open_ended |= rewrite::is_open_ended(statement, &effect, &scene);
             effects.push(effect);
             self.certainty = self.certainty.max(replay::apply(self.catalog, statement));
         }
-        self.plan.steps = group::as_written(file, script, &effects, blocks, per_statement, self.settings);
+        self.plan.steps = group::as_written(
+            file,
+            script,
+            &effects,
+            (blocks, per_statement, open_ended),
+            self.settings,
+        );
     }
 }
 

@@ -1,12 +1,14 @@
 //! Statements in, steps out.
 
 use super::*;
+use crate::catalog::Size;
 use crate::step::{Step, Undo};
 use crate::version::ServerVersion;
 
 const SETUP: &str = "CREATE TABLE t (id int PRIMARY KEY, a int, b text, c int NOT NULL DEFAULT 0);
     CREATE INDEX t_a_idx ON t (a); CREATE TABLE u (id int PRIMARY KEY); CREATE TYPE mood AS ENUM ('sad');
-    CREATE TABLE p (id int) PARTITION BY RANGE (id);";
+    CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE INDEX p_index ON p (id);
+    CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';";
 
 fn migration(text: &str) -> Migration {
     Migration {
@@ -19,13 +21,17 @@ fn migration(text: &str) -> Migration {
     }
 }
 
-fn plan_on(major: u32, text: &str, settings: &PlanSettings) -> MigrationPlan {
+fn catalog(major: u32) -> Catalog {
     let mut catalog = Catalog::empty(ServerVersion::of_major(major));
     for statement in sql::parse(&SourceFile::new("setup", SETUP)).unwrap().statements {
         replay::apply(&mut catalog, &statement);
     }
     catalog.settle();
-    plan_migration(&migration(text), &mut catalog, settings).plan
+    catalog
+}
+
+fn plan_on(major: u32, text: &str, settings: &PlanSettings) -> MigrationPlan {
+    plan_migration(&migration(text), &mut catalog(major), settings).plan
 }
 
 pub(super) fn plan(text: &str) -> MigrationPlan {
@@ -51,6 +57,106 @@ fn gives(text: &str, expected: &[&str]) {
     assert_eq!(plan.refusals, []);
     let lines: Vec<String> = plan.steps.iter().map(line).collect();
     assert_eq!(lines, expected);
+}
+
+#[test]
+fn what_the_server_does_not_have_is_refused_before_anything_is_touched() {
+    for text in [
+        "CREATE INDEX CONCURRENTLY p_id ON p (id)",
+        "ALTER TABLE t ADD COLUMN d int; CREATE INDEX CONCURRENTLY p_id ON ONLY p (id)",
+        "DROP INDEX CONCURRENTLY p_index",
+    ] {
+        refuses(text, "statement-fails");
+    }
+    gives("CREATE INDEX p_id ON p (id)", &["ddl: CREATE INDEX p_id ON p (id)"]);
+}
+
+#[test]
+fn a_warning_has_the_help_of_its_rule() {
+    let settings = PlanSettings {
+        allow_blocking: true,
+        ..PlanSettings::default()
+    };
+    let help = |text| plan_on(15, text, &settings).warnings.remove(0).help;
+    assert!(help("TRUNCATE t").starts_with("Delete in batches"));
+    assert!(help("ALTER TABLE t ALTER a TYPE bigint").starts_with("Let sessions with prepared statements reconnect"));
+    assert!(help("ALTER TABLE t DROP COLUMN a").starts_with("Deploy the code"));
+}
+
+#[test]
+fn a_refusal_has_the_help_of_its_rule_and_an_estimate() {
+    let settings = PlanSettings::default();
+    let mut catalog = catalog(15);
+    let t = crate::quote::Name::new("public", "t");
+    catalog.relations.get_mut(&t).unwrap().size = Some(Size {
+        rows: 1_000_000,
+        bytes: 100_000_000,
+    });
+    let text = "ALTER TABLE t ALTER a TYPE bigint";
+    let refusal = plan_migration(&migration(text), &mut catalog, &settings)
+        .plan
+        .refusals
+        .remove(0);
+    assert!(
+        refusal.message.contains("(about 1000000 rows, 96 MiB)"),
+        "{}",
+        refusal.message
+    );
+    assert!(
+        refusal.help.starts_with("Add a new column of the new type beside a"),
+        "{}",
+        refusal.help
+    );
+}
+
+/// The steps of which nobody knows how long they take.
+fn open_ended(text: &str) -> Vec<String> {
+    let settings = PlanSettings {
+        allow_blocking: true,
+        ..PlanSettings::default()
+    };
+    let mut catalog = catalog(15);
+    for relation in catalog.relations.values_mut() {
+        relation.size = Some(Size {
+            rows: 1_000_000,
+            bytes: 100_000_000,
+        });
+    }
+    let plan = plan_migration(&migration(text), &mut catalog, &settings).plan;
+    let steps = plan.steps.into_iter().filter(|step| step.open_ended);
+    let told = steps.inspect(|step| assert_eq!(step.estimate_ms, None));
+    told.map(|step| step.id).collect()
+}
+
+#[test]
+fn what_may_take_long_is_not_called_instant() {
+    for text in [
+        "SELECT f()",
+        "SELECT pg_sleep(3)",
+        "DO $$ BEGIN PERFORM f(); END $$",
+        "DO $$ BEGIN FOR i IN 1..1000000 LOOP INSERT INTO u VALUES (i); END LOOP; END $$",
+        "INSERT INTO u SELECT id FROM t",
+        "INSERT INTO u SELECT generate_series(1, 10000000)",
+        "CREATE TABLE n AS SELECT * FROM t",
+        "UPDATE t SET a = 1",
+        "DROP INDEX t_a_idx",
+        "VACUUM t",
+        "ANALYZE",
+        "BEGIN; ALTER TABLE t ADD COLUMN d int; ROLLBACK;",
+    ] {
+        assert_eq!(open_ended(text), ["1"], "{text}");
+    }
+    for text in [
+        "ALTER TABLE t ADD COLUMN d int",
+        "CREATE TABLE n (id int); CREATE INDEX ON n (id); INSERT INTO n VALUES (1)",
+        "CREATE INDEX i ON t (b)",
+        "INSERT INTO u VALUES (1)",
+        "UPDATE t SET a = 1 WHERE id = 7",
+        "SELECT set_config('a.b', 'c', false)",
+        "CREATE VIEW v AS SELECT * FROM t",
+    ] {
+        assert_eq!(open_ended(text), Vec::<String>::new(), "{text}");
+    }
 }
 
 #[track_caller]

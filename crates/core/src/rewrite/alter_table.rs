@@ -8,6 +8,7 @@ use crate::effect::{self, Effect};
 use crate::lock::LockMode::AccessExclusive;
 use crate::quote::{Ident, Name, SqlText};
 use crate::replay;
+use crate::rules;
 use crate::sql;
 use crate::sql::{
     Action, ActionKind, AlterTable, ColumnDef, ConstraintDef, ConstraintKindDef, Kind, ObjectKind, Statement,
@@ -128,6 +129,7 @@ fn joined(
             undo: undo::of(&part, &here),
             slow: false,
             unbounded: effect.opaque.is_some(),
+            open_ended: effect.opaque.is_some(),
             work: Work::None,
             commit_after: false,
         }),
@@ -259,13 +261,15 @@ fn safe_action(
         }
         ActionKind::SetNotNull { column } => Ok(not_null::set(statement.ordinal, table, column, scene)),
         ActionKind::AddColumn { column, .. } => add_column(statement.ordinal, table, column, scene),
-        ActionKind::AlterType { column, .. } => Err(Refusal {
-            help: format!(
-                "add a new column of the new type beside {column}, keep the two equal by a trigger, fill it in batches, and swap; \
-                 or allow it in a quiet hour (`--allow blocking`)"
-            ),
-            ..hurts
-        }),
+        ActionKind::AlterType { column, .. } if hurts.rule == rules::type_change_rewrites_table::RULE.code => {
+            Err(Refusal {
+                help: format!(
+                    "Add a new column of the new type beside {column}, keep the two equal by a trigger, fill it in batches, \
+                     and swap. Or allow it in a quiet hour: `--allow blocking`."
+                ),
+                ..hurts
+            })
+        }
         _ => Err(hurts),
     }
 }
@@ -287,8 +291,8 @@ fn add_column(statement: usize, table: &Name, column: &ColumnDef, scene: &Scene<
                 column.name, refusal.message
             ),
             help:
-                "add the column without its default, SET DEFAULT, fill old rows in batches, then NOT NULL; or allow it \
-                   in a quiet hour (`--allow blocking`)"
+                "Add the column without its default, SET DEFAULT, fill old rows in batches, then NOT NULL. Or allow it \
+                   in a quiet hour: `--allow blocking`."
                     .to_owned(),
             ..refusal
         });

@@ -38,7 +38,7 @@ pub(super) fn add(
                         "before PostgreSQL 18 a foreign key of the partitioned table {table} cannot be added NOT VALID, and as written it reads every partition while writes wait"
                     ),
                     help:
-                        "add and validate the key on each partition first; then adding it to the parent reads nothing"
+                        "Add and validate the key on each partition first: then adding it to the parent reads nothing."
                             .to_owned(),
                 });
             }
@@ -82,7 +82,7 @@ pub(super) fn add(
                     message: format!(
                         "a key like this of {table} cannot be made from an index built before: as written it is built while reads and writes wait"
                     ),
-                    help: "allow it in a quiet hour (`--allow blocking`)".to_owned(),
+                    help: "Allow it in a quiet hour: `--allow blocking`.".to_owned(),
                 }),
                 Some(rest) => Ok(by_index(
                     statement, table, &name, def, rest, primary, fresh, replaces, scene,
@@ -96,7 +96,7 @@ pub(super) fn add(
             message: format!(
                 "an EXCLUDE constraint cannot be added NOT VALID or from an index: it is built while reads and writes on {table} wait"
             ),
-            help: "guard the rule with a trigger, or allow it in a quiet hour (`--allow blocking`)".to_owned(),
+            help: "Guard the rule with a trigger. Or allow it in a quiet hour: `--allow blocking`.".to_owned(),
         }),
     }
 }
@@ -131,6 +131,7 @@ pub(super) fn instant(
             undo,
             slow: false,
             unbounded: false,
+            open_ended: false,
             work: Work::None,
             commit_after: false,
         }),

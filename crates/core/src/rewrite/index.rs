@@ -151,7 +151,8 @@ fn partitioned(
             message: format!(
                 "the partitions of {table} are partitioned themselves, or have such an index already: nonstop does not take this apart yet, and as written it blocks writes on all of them together"
             ),
-            help: "create the index ON ONLY the parent, build it CONCURRENTLY on each leaf, and attach them".to_owned(),
+            help: "Create the index ON ONLY the parent, build it CONCURRENTLY on each leaf, and attach them."
+                .to_owned(),
         });
     }
     let unattached = Undo::Steps(vec![UndoStep {

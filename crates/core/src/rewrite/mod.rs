@@ -7,12 +7,14 @@
 mod alter_table;
 mod check;
 mod constraint;
+mod duration;
 mod footprint;
 mod index;
 mod not_null;
 mod undo;
 mod view;
 
+pub(crate) use duration::is_open_ended;
 pub(crate) use footprint::{Footprint, Key};
 
 use crate::catalog::{Catalog, Relation, RelationKind};
@@ -77,6 +79,8 @@ pub(crate) struct Instant {
     pub(crate) slow: bool,
     /// It does work that is not bounded: no timeout, the watchdog guards it.
     pub(crate) unbounded: bool,
+    /// How long it takes is not known.
+    pub(crate) open_ended: bool,
     /// The heaviest work under its locks.
     pub(crate) work: Work,
     /// Nothing may follow it in the same transaction (`ADD VALUE` before its use).
@@ -180,8 +184,27 @@ pub(crate) fn rewrite(statement: &Statement, effect: &Effect, scene: &Scene<'_>)
     }
     match hazard(statement, effect, scene) {
         Some(refusal) if !scene.settings.allow_blocking => Err(refusal),
-        _ if effect.outside_transaction => Ok(vec![outside(statement, effect, scene)]),
+        _ if effect.outside_transaction => match &effect.error {
+            Some(error) if error.sqlstate == "0A000" => Err(unsupported(statement, &error.message)),
+            _ => Ok(vec![outside(statement, effect, scene)]),
+        },
         _ => Ok(vec![as_written(statement, effect, scene)]),
+    }
+}
+
+/// A form that the server does not have, of a statement that runs alone: the steps before it would be done for nothing.
+fn unsupported(statement: &Statement, message: &str) -> Refusal {
+    let help = match &statement.kind {
+        Kind::CreateIndex(_) => {
+            "Leave out CONCURRENTLY: deploy then builds it concurrently on each partition, and attaches them."
+        }
+        Kind::Drop(_) => "Leave out CONCURRENTLY: the index goes with those of all partitions, in a moment.",
+        _ => "Change the statement.",
+    };
+    Refusal {
+        rule: rules::statement_fails::RULE.code,
+        message: format!("the server would say no (0A000): {message}"),
+        help: help.to_owned(),
     }
 }
 
@@ -204,29 +227,37 @@ pub(crate) fn hazard(statement: &Statement, effect: &Effect, scene: &Scene<'_>) 
                 Work::Rewrite => (
                     &rules::rewrites_table::RULE,
                     "writes every row of it anew",
-                    "add a new column, fill it in batches and swap, or allow it in a quiet hour",
+                    "Make a new table or column, fill it in batches, and swap.",
                 ),
                 Work::IndexBuild => (
                     &rules::builds_index_under_lock::RULE,
                     "builds an index of it",
-                    "build the index with CREATE INDEX CONCURRENTLY on the table itself first",
+                    "Build the index with CREATE INDEX CONCURRENTLY on the table itself first.",
                 ),
                 Work::Scan | Work::None => (
                     &rules::scans_table_under_lock::RULE,
                     "reads every row of it",
-                    "prove the rule first with a constraint that is NOT VALID, and then validated",
+                    "Prove the rule first with a constraint that is NOT VALID, and then validated.",
                 ),
             };
             let relation = &entry.relation;
             let context = Context::new(statement, effect, scene.catalog, scene.settings.small_rows);
+            let (rule, help) = match rules::of_block(&context) {
+                // It names the safe form that this statement has not got.
+                Some(own) if own.help.contains("nonstop deploy") => (own, help),
+                Some(own) => (own, own.help),
+                None => (rule, help),
+            };
             return Some(Refusal {
-                rule: rules::of_block(&context).unwrap_or(rule).code,
+                rule: rule.code,
                 message: format!(
                     "this statement {doing} while it holds {mode} on {relation}{}: all {} on {relation} wait for so long",
                     size_in_words(scene, relation),
                     mode.blocks_in_words()
                 ),
-                help: format!("{help} (`--allow blocking`); if {relation} is small after all, raise `--small-rows`"),
+                help: format!(
+                    "{help} Or allow it in a quiet hour: `--allow blocking`. If {relation} is small after all, raise `--small-rows`."
+                ),
             });
         }
     }
@@ -237,14 +268,15 @@ pub(crate) fn hazard(statement: &Statement, effect: &Effect, scene: &Scene<'_>) 
             "this statement may change any number of rows of {changed}{}, and each stays locked until the whole is committed: writes to those rows wait",
             size_in_words(scene, changed)
         ),
-        help: "change the rows in batches over the primary key, or allow it in a quiet hour (`--allow blocking`)"
+        help: "Change the rows in batches over the primary key. Or allow it in a quiet hour: `--allow blocking`."
             .to_owned(),
     })
 }
 
 fn size_in_words(scene: &Scene<'_>, name: &Name) -> String {
     match scene.catalog.relation(name).and_then(|rel| rel.size) {
-        Some(size) => format!(" ({} rows, {} MiB)", size.rows, size.bytes / (1024 * 1024)),
+        // The server's own count of rows is an estimate.
+        Some(size) => format!(" (about {} rows, {} MiB)", size.rows, size.bytes.div_ceil(1024 * 1024)),
         None => String::new(),
     }
 }
@@ -300,6 +332,7 @@ pub(crate) fn as_written(statement: &Statement, effect: &Effect, scene: &Scene<'
             undo: undo::of(statement, scene),
             slow,
             unbounded,
+            open_ended: is_open_ended(statement, effect, scene),
             work: shared_work.map(|w| w.work).max().unwrap_or(Work::None),
             commit_after: false,
         }),

@@ -22,6 +22,7 @@ pub(super) fn refresh(statement: &Statement, name: &NameRef, effect: &Effect, sc
         instant.locks = vec![super::lock(&name, LockMode::Exclusive)];
         instant.slow = true;
         instant.unbounded = true;
+        instant.open_ended = true;
         instant.work = Work::None;
     }
     "readers go on while it is refreshed".clone_into(&mut piece.note);

@@ -134,27 +134,16 @@ mod tests {
     use super::*;
     use nonstop_core::hash::sha256_hex;
     use nonstop_core::migration::TransactionModel;
+    use nonstop_core::quote::SqlText;
     use nonstop_core::source::SourceFile;
-    use nonstop_core::step::{Goal, Phase, Step, StepKind, Undo, Work};
+    use nonstop_core::step::{Goal, Step, StepKind};
     use std::collections::BTreeMap;
 
     fn step() -> Step {
         Step {
             id: "1".to_owned(),
-            kind: StepKind::Ddl,
-            phase: Phase::Expand,
             transaction: true,
-            sql: Vec::new(),
-            locks: Vec::new(),
-            work: Work::None,
-            lock_timeout: None,
-            statement_timeout: None,
-            may_block: false,
-            goal: Goal::Committed,
-            undo: Undo::Nothing,
-            statements: Vec::new(),
-            note: String::new(),
-            estimate_ms: None,
+            ..Step::alone(StepKind::Ddl, SqlText::verbatim(""), Goal::Committed)
         }
     }
 

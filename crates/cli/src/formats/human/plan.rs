@@ -3,7 +3,7 @@
 use super::{DIM, ERROR, GOOD, NAME, WARNING, count, indent, one_line, styled};
 use crate::duration::in_words;
 use nonstop_core::plan::{MigrationPlan, Notice, Plan};
-use nonstop_core::step::{Step, Undo, Work};
+use nonstop_core::step::{Goal, Step, Undo, Work};
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -80,12 +80,12 @@ fn facts(step: &Step) -> Vec<String> {
     for lock in &step.locks {
         let blocks = match lock.mode.blocks_in_words() {
             "nothing" => "blocks no reads or writes".to_owned(),
-            words if step.work == Work::None => format!("blocks {words} for a moment"),
+            words if step.work == Work::None && !step.open_ended => format!("blocks {words} for a moment"),
             words => format!("blocks {words} until it is done"),
         };
         lines.push(format!("locks {} {}: {blocks}", lock.relation, lock.mode));
     }
-    let mut line = vec![work(step.work).to_owned()];
+    let mut line = vec![work(step).to_owned()];
     line.push(match step.lock_timeout {
         Some(timeout) => format!("waits at most {} for a lock", in_words(timeout.0)),
         None => "no lock timeout".to_owned(),
@@ -105,8 +105,10 @@ fn facts(step: &Step) -> Vec<String> {
     lines
 }
 
-fn work(work: Work) -> &'static str {
-    match work {
+fn work(step: &Step) -> &'static str {
+    match step.work {
+        Work::None if matches!(step.goal, Goal::IndexGone { .. }) => "waits for the transactions that may use it",
+        Work::None if step.open_ended => "how long it takes is not known",
         Work::None => "instant",
         Work::Scan => "reads every row",
         Work::IndexBuild => "builds an index",
