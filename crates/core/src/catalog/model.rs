@@ -67,6 +67,9 @@ pub struct Relation {
     pub reads: BTreeMap<Name, BTreeSet<String>>,
     /// For an owned sequence: the table and column.
     pub owned_by: Option<(Name, String)>,
+    /// Extended statistics on it.
+    #[serde(default)]
+    pub statistics: Vec<Name>,
     /// How its old rows are named to subscribers.
     #[serde(default)]
     pub replica_identity: ReplicaIdentity,
@@ -407,6 +410,7 @@ impl Relation {
             partition_key: None,
             reads: BTreeMap::new(),
             owned_by: None,
+            statistics: Vec::new(),
             replica_identity: ReplicaIdentity::Default,
             size: Some(Size { rows: 0, bytes: 0 }),
         }

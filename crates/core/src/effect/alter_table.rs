@@ -132,17 +132,12 @@ impl Builder<'_> {
             ActionKind::Trigger { .. } => self.lock_family(table, ShareRowExclusive),
             ActionKind::Owner => {
                 self.lock(table, AccessExclusive);
+                self.lock_indexes(table, AccessExclusive);
                 for sequence in self.owned_sequences(table) {
                     self.lock(&sequence, AccessExclusive);
                 }
             }
-            ActionKind::SetLogged { logged } => {
-                self.lock(table, AccessExclusive);
-                let unlogged = self.catalog.relation(table).is_some_and(|rel| rel.unlogged);
-                if unlogged == *logged {
-                    self.work(table, Work::Rewrite);
-                }
-            }
+            ActionKind::SetLogged { logged } => self.set_logged(table, *logged),
             ActionKind::SetTablespace { name } => {
                 self.lock(table, AccessExclusive);
                 if name != "pg_default" && !self.is_partitioned(table) {
@@ -152,7 +147,7 @@ impl Builder<'_> {
             ActionKind::SetAccessMethod { name } => {
                 self.lock(table, AccessExclusive);
                 if name != "heap" && !self.is_partitioned(table) {
-                    self.work(table, Work::Rewrite);
+                    self.rewrite(table);
                 }
             }
             ActionKind::Inherit { parent } => {

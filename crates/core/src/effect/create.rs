@@ -1,10 +1,10 @@
-//! `CREATE TABLE`, views, `CLUSTER`.
+//! `CREATE TABLE`.
 
 use super::Builder;
 use crate::catalog::ConstraintKind;
-use crate::lock::LockMode::{AccessExclusive, AccessShare, Exclusive, ShareRowExclusive, ShareUpdateExclusive};
+use crate::lock::LockMode::{AccessExclusive, AccessShare, ShareRowExclusive, ShareUpdateExclusive};
 use crate::quote::Name;
-use crate::sql::{ConstraintKindDef, CreateTable, CreateTableAs, NameRef, Query};
+use crate::sql::{ConstraintKindDef, CreateTable};
 use crate::step::Work;
 
 impl Builder<'_> {
@@ -40,6 +40,7 @@ impl Builder<'_> {
                 }
                 if let Some(parent) = self.existing(references, false) {
                     self.lock_family(&parent, ShareRowExclusive);
+                    self.lock(&parent, AccessShare);
                 }
             }
         }
@@ -66,64 +67,6 @@ impl Builder<'_> {
         for table in pointing {
             self.lock(&table, mode);
         }
-    }
-
-    pub(super) fn create_table_as(&mut self, create: &CreateTableAs) {
-        let name = self.catalog.target(&create.name);
-        if self.catalog.relations.contains_key(&name) {
-            if !create.if_not_exists {
-                self.fails("42P07", format!("relation \"{}\" already exists", create.name));
-            }
-            return;
-        }
-        self.query(&create.query);
-        if !create.with_data {
-            self.effect.reads.clear();
-        }
-    }
-
-    pub(super) fn create_view(&mut self, name: &NameRef, replace: bool, query: &Query) {
-        let target = self.catalog.target(name);
-        if self.catalog.relations.contains_key(&target) {
-            if replace {
-                self.lock(&target, AccessExclusive);
-            } else {
-                self.fails("42P07", format!("relation \"{name}\" already exists"));
-            }
-        }
-        self.lock_refs(&query.reads, AccessShare);
-    }
-
-    pub(super) fn refresh(&mut self, name: &NameRef, concurrently: bool, with_data: bool) {
-        let Some(name) = self.existing(name, false) else { return };
-        self.lock(&name, if concurrently { Exclusive } else { AccessExclusive });
-        let reads: Vec<Name> = self
-            .catalog
-            .relation(&name)
-            .into_iter()
-            .flat_map(|rel| rel.reads.keys().cloned())
-            .collect();
-        for read in reads {
-            self.lock(&read, AccessShare);
-            self.effect.reads.push(read);
-        }
-        if with_data && !concurrently {
-            self.work(&name, Work::Rewrite);
-        }
-    }
-
-    pub(super) fn compact(&mut self, table: Option<&NameRef>, vacuum: bool) {
-        let Some(table) = table else {
-            self.effect.outside_transaction = true;
-            return self.opaque("CLUSTER or VACUUM FULL of every table");
-        };
-        let Some(table) = self.existing(table, false) else {
-            return;
-        };
-        // CLUSTER of a partitioned table commits after each leaf (15).
-        self.effect.outside_transaction = vacuum || self.is_partitioned(&table);
-        self.lock_family(&table, AccessExclusive);
-        self.work_family(&table, Work::Rewrite);
     }
 }
 

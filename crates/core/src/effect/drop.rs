@@ -1,217 +1,127 @@
 //! `DROP`, `RENAME`, `SET SCHEMA`.
 
 use super::Builder;
-use super::create::referenced;
+use super::dependents::Doomed;
 use crate::catalog::RelationKind;
-use crate::lock::LockMode::{AccessExclusive, ShareUpdateExclusive};
+use crate::lock::LockMode::{AccessExclusive, AccessShare, ShareUpdateExclusive};
 use crate::quote::Name;
 use crate::sql::{Drop, NameRef, ObjectKind, Rename};
 
 impl Builder<'_> {
     pub(super) fn drop(&mut self, drop: &Drop) {
-        for name in &drop.names {
-            match drop.object {
-                ObjectKind::Table | ObjectKind::ForeignTable => self.drop_table(name, drop),
-                ObjectKind::View | ObjectKind::MaterializedView | ObjectKind::Sequence => self.drop_view(name, drop),
-                ObjectKind::Index => self.drop_index(name, drop),
-                ObjectKind::Trigger | ObjectKind::Policy | ObjectKind::Rule => {
-                    if let Some(table) = self.existing(name, drop.if_exists) {
-                        if drop.object == ObjectKind::Trigger {
-                            self.lock_family(&table, AccessExclusive);
-                        } else {
-                            self.lock(&table, AccessExclusive);
-                        }
-                    }
+        match drop.object {
+            ObjectKind::Table
+            | ObjectKind::ForeignTable
+            | ObjectKind::View
+            | ObjectKind::MaterializedView
+            | ObjectKind::Sequence => self.drop_relations(drop),
+            ObjectKind::Index => drop.names.iter().for_each(|name| self.drop_index(name, drop)),
+            ObjectKind::Trigger | ObjectKind::Policy | ObjectKind::Rule => {
+                for name in &drop.names {
+                    self.drop_member(name, drop);
                 }
-                ObjectKind::Type | ObjectKind::Domain => self.drop_type(name, drop),
-                ObjectKind::Function => self.drop_function(name, drop),
-                ObjectKind::Schema => {
-                    let inside: Vec<Name> = self
-                        .catalog
-                        .relations
-                        .keys()
-                        .filter(|rel| rel.schema == name.name)
-                        .cloned()
-                        .collect();
-                    for rel in inside {
-                        self.lock(&rel, AccessExclusive);
-                    }
-                    if drop.cascade {
-                        self.loses("drop-schema-loses-data", format!("everything in schema {name} is gone"));
-                    }
-                }
-                ObjectKind::Extension => {
+            }
+            ObjectKind::Type | ObjectKind::Domain => self.drop_types(drop),
+            ObjectKind::Function => {
+                let found = drop.names.iter().filter_map(|name| self.catalog.resolve_function(name));
+                // Of several by one name, nobody can tell which one others use.
+                let only = |name: &Name| self.catalog.functions.get(name).is_some_and(|all| all.len() == 1);
+                let found = found.filter(only).collect();
+                self.doom(Doomed::functions(found), drop.cascade, &list(&drop.names));
+            }
+            ObjectKind::Schema => drop.names.iter().for_each(|name| self.drop_schema(name, drop.cascade)),
+            ObjectKind::Extension => {
+                for name in &drop.names {
                     self.opaque(format!("dropping extension {name} may drop columns that use its types"));
                 }
-                ObjectKind::Statistics
-                | ObjectKind::Column
-                | ObjectKind::Constraint
-                | ObjectKind::Attribute
-                | ObjectKind::Other => {}
             }
+            ObjectKind::Statistics => {
+                for name in &drop.names {
+                    if let Some(table) = self.catalog.table_of_statistics(name) {
+                        self.lock(&table, ShareUpdateExclusive);
+                    }
+                }
+            }
+            ObjectKind::Column | ObjectKind::Constraint | ObjectKind::Attribute | ObjectKind::Other => {}
         }
     }
 
-    fn drop_table(&mut self, name: &NameRef, drop: &Drop) {
-        let Some(table) = self.existing(name, drop.if_exists) else {
-            return;
-        };
-        let Some(rel) = self.catalog.relation(&table) else {
-            return;
-        };
-        let (shared, parents) = (rel.is_shared(), rel.parents.clone());
-        let is_partition = rel.bound.is_some();
-        self.lock_family(&table, AccessExclusive);
-        self.lock_indexes(&table, AccessExclusive);
-        let family: Vec<Name> = std::iter::once(table.clone())
-            .chain(self.catalog.descendants(&table))
-            .collect();
-        for member in &family {
-            let keys: Vec<Name> = self
-                .catalog
-                .relation(member)
-                .into_iter()
-                .flat_map(|rel| &rel.constraints)
-                // A partition's part of its parent's key goes without a look at the other table.
-                .filter(|constraint| !constraint.inherited)
-                .filter_map(referenced)
-                .collect();
-            for referenced in keys {
-                self.lock(&referenced, AccessExclusive);
-            }
-            if drop.cascade {
-                let pointing: Vec<Name> = self.catalog.referencing(member).map(|(name, _)| name.clone()).collect();
-                for table in pointing {
-                    self.lock(&table, AccessExclusive);
+    fn drop_relations(&mut self, drop: &Drop) {
+        let mut names = Vec::new();
+        for name in &drop.names {
+            names.extend(self.existing(name, drop.if_exists));
+        }
+        for name in &names {
+            let Some(rel) = self.catalog.relation(name).filter(|rel| rel.is_shared()) else {
+                continue;
+            };
+            match rel.kind {
+                RelationKind::Table | RelationKind::PartitionedTable | RelationKind::ForeignTable => self.loses(
+                    "drop-table-breaks-code",
+                    format!("code that still uses {name} fails, and its rows are gone"),
+                ),
+                RelationKind::View | RelationKind::MaterializedView => {
+                    self.breaks("drop-view-breaks-code", format!("code that still reads {name} fails"));
                 }
-                self.lock_readers(member);
+                RelationKind::Sequence => {}
             }
         }
-        if is_partition {
-            for parent in parents {
-                self.lock(&parent, AccessExclusive);
-                if let Some(default) = self.default_partition(&parent) {
-                    self.lock(&default, AccessExclusive);
-                }
-            }
-        }
-        if shared {
-            self.loses(
-                "drop-table-breaks-code",
-                format!("code that still uses {table} fails, and its rows are gone"),
-            );
+        self.doom(Doomed::relations(names), drop.cascade, &list(&drop.names));
+    }
+
+    /// A trigger, policy or rule: its table is looked at before it is locked for good.
+    fn drop_member(&mut self, table: &NameRef, drop: &Drop) {
+        let Some(table) = self.existing(table, drop.if_exists) else {
+            return;
+        };
+        self.lock(&table, AccessShare);
+        if drop.object == ObjectKind::Trigger {
+            self.lock_family(&table, AccessExclusive);
+        } else {
+            self.lock(&table, AccessExclusive);
         }
     }
 
-    /// Views that read a relation, and views that read those.
-    fn lock_readers(&mut self, relation: &Name) {
-        let readers: Vec<Name> = self
-            .catalog
-            .relations
+    fn drop_types(&mut self, drop: &Drop) {
+        let names: Vec<Name> = drop
+            .names
             .iter()
-            .filter(|(_, rel)| rel.reads.contains_key(relation))
-            .map(|(name, _)| name.clone())
+            .filter_map(|name| self.catalog.resolve_type(name))
             .collect();
-        for reader in readers {
-            if !self.effect.locks.iter().any(|lock| lock.relation == reader) {
-                self.lock(&reader, AccessExclusive);
-                self.lock_readers(&reader);
-            }
-        }
-    }
-
-    fn drop_view(&mut self, name: &NameRef, drop: &Drop) {
-        let Some(view) = self.existing(name, drop.if_exists) else {
-            return;
-        };
-        self.lock(&view, AccessExclusive);
-        if drop.cascade {
-            self.lock_readers(&view);
-            if drop.object == ObjectKind::Sequence {
-                let users: Vec<Name> = self
-                    .catalog
-                    .relations
-                    .iter()
-                    .filter(|(_, rel)| {
-                        rel.columns
-                            .iter()
-                            .any(|c| c.default.as_ref().is_some_and(|d| d.sql.contains(&view.name)))
-                    })
-                    .map(|(name, _)| name.clone())
-                    .collect();
-                for user in users {
-                    self.lock(&user, AccessExclusive);
-                }
-            }
-        }
-        if drop.object != ObjectKind::Sequence
-            && self
-                .catalog
-                .relation(&view)
-                .is_some_and(crate::catalog::Relation::is_shared)
-        {
-            self.breaks("drop-view-breaks-code", format!("code that still reads {view} fails"));
-        }
-    }
-
-    fn drop_type(&mut self, name: &NameRef, drop: &Drop) {
-        let Some(dropped) = self.catalog.resolve_type(name) else {
-            return;
-        };
-        let users: Vec<Name> = self
-            .catalog
-            .relations
-            .iter()
-            .filter(|(_, rel)| rel.columns.iter().any(|c| c.user_type.as_ref() == Some(&dropped)))
-            .map(|(name, _)| name.clone())
-            .collect();
-        if users.is_empty() {
-            return;
-        }
-        if !drop.cascade {
-            return self.fails(
-                "2BP01",
-                format!("cannot drop type {name} because other objects depend on it"),
-            );
-        }
-        for user in users {
-            self.lock(&user, AccessExclusive);
+        let users = self.catalog.relations.iter().filter(|(_, rel)| {
+            let mut typed = rel.columns.iter().filter_map(|column| column.user_type.as_ref());
+            typed.any(|own| names.contains(own))
+        });
+        let users: Vec<Name> = users.map(|(name, _)| name.clone()).collect();
+        for user in users.iter().filter(|_| drop.cascade) {
+            let types = list(&drop.names);
             self.loses(
                 "drop-type-drops-columns",
-                format!("columns of {user} with type {name} are gone"),
+                format!("columns of {user} with type {types} are gone"),
             );
         }
+        self.doom(Doomed::types(names), drop.cascade, &list(&drop.names));
     }
 
-    fn drop_function(&mut self, name: &NameRef, drop: &Drop) {
-        let Some(function) = self.catalog.resolve_function(name).filter(|_| drop.cascade) else {
-            return;
-        };
-        let names_it = |functions: &std::collections::BTreeSet<String>| {
-            functions
-                .iter()
-                .any(|f| self.catalog.resolve_function(&NameRef::dotted(f)).as_ref() == Some(&function))
-        };
-        let users: Vec<Name> = self
-            .catalog
-            .relations
-            .iter()
-            .filter(|(_, rel)| {
-                rel.triggers.iter().any(|t| t.function == function)
-                    || rel
-                        .columns
-                        .iter()
-                        .any(|c| c.default.as_ref().is_some_and(|d| names_it(&d.functions)))
-                    || rel
-                        .indexes
-                        .iter()
-                        .any(|i| i.expressions.iter().chain(&i.predicate).any(|e| names_it(&e.functions)))
-            })
-            .map(|(name, _)| name.clone())
-            .collect();
-        for user in users {
-            self.lock(&user, AccessExclusive);
+    fn drop_schema(&mut self, name: &NameRef, cascade: bool) {
+        fn of<'a>(schema: &str, names: impl Iterator<Item = &'a Name>) -> Vec<Name> {
+            names.filter(|name| name.schema == schema).cloned().collect()
         }
+        let relations = of(&name.name, self.catalog.relations.keys());
+        let types = of(&name.name, self.catalog.types.keys());
+        let functions = of(&name.name, self.catalog.functions.keys());
+        if !cascade {
+            if let Some(inside) = relations.iter().chain(&types).chain(&functions).next() {
+                self.fails("2BP01", format!("cannot drop schema {name} because {inside} is in it"));
+            }
+            return;
+        }
+        self.doom(
+            Doomed::relations(relations).with(types, functions),
+            true,
+            &name.to_string(),
+        );
+        self.loses("drop-schema-loses-data", format!("everything in schema {name} is gone"));
     }
 
     pub(super) fn rename(&mut self, rename: &Rename) {
@@ -319,4 +229,9 @@ impl Builder<'_> {
             self.breaks("set-schema-breaks-code", format!("code that says {relation} fails"));
         }
     }
+}
+
+fn list(names: &[NameRef]) -> String {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    names.join(", ")
 }

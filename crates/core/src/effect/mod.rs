@@ -10,14 +10,17 @@ mod column;
 mod constraint;
 mod create;
 mod data;
+mod dependents;
 mod drop;
 mod index;
 mod keys;
 mod partition;
 mod prune;
 mod publication;
+mod storage;
 mod transaction;
 mod type_change;
+mod view;
 mod volatility;
 
 pub use column::proves_not_null;
@@ -302,9 +305,17 @@ impl Builder<'_> {
             Kind::Rename(rename) => self.rename(rename),
             Kind::SetSchema { object, name, .. } => self.set_schema(*object, name),
             Kind::AlterDomain { name, reads_rows } => self.alter_domain(name, *reads_rows),
-            Kind::AlterSequence { name, owned_by, .. } => {
+            Kind::AlterSequence {
+                name,
+                owned_by,
+                options,
+            } => {
                 if let Some(name) = self.existing(name, false) {
                     self.lock(&name, LockMode::ShareRowExclusive);
+                    self.lock(&name, LockMode::RowExclusive);
+                    if *options {
+                        self.effect.new_files.push(name);
+                    }
                 }
                 if let Some((table, _)) = owned_by {
                     self.lock_refs(std::slice::from_ref(table), LockMode::AccessShare);
@@ -329,7 +340,7 @@ impl Builder<'_> {
                 }
             }
             Kind::Publication(change) => self.publication(change),
-            Kind::CreateStatistics { tables } => {
+            Kind::CreateStatistics { tables, .. } => {
                 self.lock_refs(tables, LockMode::ShareUpdateExclusive);
             }
             Kind::Comment { object, name } => self.comment(*object, name.as_ref()),
@@ -362,7 +373,7 @@ impl Builder<'_> {
             Kind::Lock { tables, mode } => {
                 for table in tables {
                     if let Some(table) = self.existing(table, false) {
-                        self.lock_family(&table, *mode);
+                        self.lock_table(&table, *mode);
                     }
                 }
             }
@@ -370,10 +381,7 @@ impl Builder<'_> {
             Kind::Call { function } => self.opaque(format!("procedure {function} may do anything")),
             Kind::Reindex { target, concurrently } => self.reindex(target, *concurrently),
             Kind::Compact { table, vacuum } => self.compact(table.as_ref(), *vacuum),
-            Kind::Maintain { tables, vacuum } => {
-                self.effect.outside_transaction = *vacuum;
-                self.lock_refs(tables, LockMode::ShareUpdateExclusive);
-            }
+            Kind::Maintain { tables, vacuum } => self.maintain(tables, *vacuum),
             Kind::OutsideTransaction { .. } => self.effect.outside_transaction = true,
             Kind::Other { tag } => self.opaque(format!("{tag} is not known to nonstop")),
             Kind::Owner { .. }
@@ -391,6 +399,12 @@ impl Builder<'_> {
     }
 
     fn comment(&mut self, object: ObjectKind, name: Option<&NameRef>) {
+        if let (ObjectKind::Index, Some(name)) = (object, name) {
+            if let Some((table, index)) = self.known_index(name) {
+                self.lock_index(&table, &index.name, LockMode::ShareUpdateExclusive);
+            }
+            return;
+        }
         let mode = match object {
             ObjectKind::Table
             | ObjectKind::View

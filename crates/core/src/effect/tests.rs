@@ -18,16 +18,16 @@ const LEFT: &[(&str, usize)] = &[
     ("add-constraint", 264),
     ("alter-column", 80),
     ("alter-type", 341),
-    ("dml", 13),
+    ("dml", 7),
     ("other", 15),
     ("partition", 116),
     ("replication", 7),
-    ("sequence", 42),
-    ("storage", 74),
-    ("table", 63),
-    ("trigger-policy", 43),
+    ("sequence", 0),
+    ("storage", 7),
+    ("table", 7),
+    ("trigger-policy", 2),
     ("type", 35),
-    ("view", 56),
+    ("view", 7),
 ];
 
 /// What the two say, where they do not say the same.

@@ -152,6 +152,8 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
             Known
         }
         Kind::AlterDomain { .. }
+        // The server chooses the name.
+        | Kind::CreateStatistics { name: None, .. }
         | Kind::Do { .. }
         | Kind::Call { .. }
         | Kind::Other { .. }
@@ -159,7 +161,6 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
         Kind::Refresh { .. }
         | Kind::Owner { .. }
         | Kind::CreateRule { .. }
-        | Kind::CreateStatistics { .. }
         | Kind::Comment { .. }
         | Kind::Grant { .. }
         | Kind::Truncate { .. }
@@ -170,6 +171,17 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
         | Kind::Compact { .. }
         | Kind::Maintain { .. }
         | Kind::NoRelation { .. } => Known,
+        Kind::CreateStatistics {
+            name: Some(name),
+            tables,
+        } => {
+            let name = catalog.target(name);
+            let table = tables.first().and_then(|table| catalog.resolve(table));
+            if let Some(rel) = table.and_then(|table| catalog.relations.get_mut(&table)) {
+                rel.statistics.push(name);
+            }
+            Known
+        }
         Kind::Publication(change) => {
             publication::change(catalog, change);
             Known

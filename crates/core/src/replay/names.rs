@@ -33,6 +33,18 @@ impl Catalog {
         self.index(&found)
     }
 
+    /// The table of extended statistics of that name.
+    pub fn table_of_statistics(&self, name: &NameRef) -> Option<Name> {
+        let on = |name: &Name| {
+            let mut relations = self.relations.iter();
+            relations
+                .find(|(_, rel)| rel.statistics.contains(name))
+                .map(|(table, _)| table)
+        };
+        let found = self.lookup(name, |candidate| on(candidate).is_some())?;
+        on(&found).cloned()
+    }
+
     fn lookup(&self, name: &NameRef, exists: impl Fn(&Name) -> bool) -> Option<Name> {
         let schemas = match &name.schema {
             Some(schema) => std::slice::from_ref(schema),

@@ -38,6 +38,12 @@ pub(super) fn drop(catalog: &mut Catalog, drop: &Drop) -> Certainty {
                         .retain(|p| drop.object != ObjectKind::Policy || p.name != member);
                 }
             }
+            ObjectKind::Statistics => {
+                let table = catalog.table_of_statistics(name);
+                if let Some(rel) = table.and_then(|table| catalog.relations.get_mut(&table)) {
+                    rel.statistics.retain(|own| own.name != name.name);
+                }
+            }
             ObjectKind::Schema => {
                 catalog.schemas.remove(&name.name);
                 catalog.relations.retain(|rel, _| rel.schema != name.name);
@@ -52,7 +58,6 @@ pub(super) fn drop(catalog: &mut Catalog, drop: &Drop) -> Certainty {
             | ObjectKind::Constraint
             | ObjectKind::Rule
             | ObjectKind::Attribute
-            | ObjectKind::Statistics
             | ObjectKind::Other => {}
         }
     }

@@ -197,6 +197,8 @@ pub enum Kind {
     },
     /// `CREATE STATISTICS`.
     CreateStatistics {
+        /// Its name, where one is written.
+        name: Option<NameRef>,
         /// The tables.
         tables: Vec<NameRef>,
     },

@@ -101,6 +101,7 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
             table: relation(rule.relation.as_ref()?),
         },
         NodeEnum::CreateStatsStmt(create) => Kind::CreateStatistics {
+            name: qualified(&create.defnames),
             tables: relations(&create.relations),
         },
         NodeEnum::CommentStmt(comment) => comment_stmt(comment),
