@@ -324,7 +324,8 @@ pub(crate) fn as_written(statement: &Statement, effect: &Effect, scene: &Scene<'
             .chain(&effect.changes)
             .any(|name| reads_much(scene, name));
     let works_on_new = effect.work.iter().any(|w| !is_shared(scene, &w.relation));
-    let unbounded = slow || works_on_new || effect.opaque.is_some();
+    let open_ended = is_open_ended(statement, effect, scene);
+    let unbounded = slow || works_on_new || open_ended;
     Piece {
         body: Body::Instant(Instant {
             sql: statement.sql.clone(),
@@ -332,7 +333,7 @@ pub(crate) fn as_written(statement: &Statement, effect: &Effect, scene: &Scene<'
             undo: undo::of(statement, scene),
             slow,
             unbounded,
-            open_ended: is_open_ended(statement, effect, scene),
+            open_ended,
             work: shared_work.map(|w| w.work).max().unwrap_or(Work::None),
             commit_after: false,
         }),
