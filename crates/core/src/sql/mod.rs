@@ -5,6 +5,7 @@
 mod directive;
 mod lower;
 mod object;
+mod room;
 mod publication;
 mod rows;
 mod statement;
@@ -14,6 +15,7 @@ pub use directive::{Directive, DirectiveError};
 pub use lower::{Identifier, identifiers, normalised, parse};
 pub use object::*;
 pub use publication::*;
+pub use room::with_room;
 pub use rows::*;
 pub use statement::*;
 pub use table::*;

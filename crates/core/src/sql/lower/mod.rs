@@ -15,6 +15,7 @@ mod words;
 
 pub use words::{Word as Identifier, identifiers, normalised};
 
+use super::room;
 use super::{Directive, Kind, Script, Statement, SyntaxError, TransactionVerb};
 use crate::quote::SqlText;
 use crate::source::{SourceFile, Span};
@@ -28,6 +29,10 @@ use pg_query::protobuf::{self, Token, TransactionStmtKind};
 pub fn parse(file: &SourceFile) -> Result<Script, SyntaxError> {
     let (text, skipped) = file.body();
     let tokens = tokens(text).map_err(|message| syntax_error(file, text, skipped, &message))?;
+    room::for_tokens(tokens.len(), || read(file, text, skipped, &tokens))
+}
+
+fn read(file: &SourceFile, text: &str, skipped: usize, tokens: &[Word]) -> Result<Script, SyntaxError> {
     let parsed = pg_query::parse(text, pg_query::ParserOptions::DEFAULT)
         .map_err(|error| syntax_error(file, text, skipped, &error.to_string()))?;
     let mut script = Script::default();
@@ -35,7 +40,7 @@ pub fn parse(file: &SourceFile) -> Result<Script, SyntaxError> {
         let Some(node) = raw.stmt.as_ref().and_then(|stmt| stmt.node.as_ref()) else {
             continue;
         };
-        let span = statement_span(raw, text, &tokens);
+        let span = statement_span(raw, text, tokens);
         let sql = &text[span.start..span.end];
         let ordinal = script.statements.len() + 1;
         let span = Span {
@@ -50,7 +55,7 @@ pub fn parse(file: &SourceFile) -> Result<Script, SyntaxError> {
             since: since::since(node),
         });
     }
-    script.directives = directives(text, skipped, &tokens, &script.statements);
+    script.directives = directives(text, skipped, tokens, &script.statements);
     Ok(script)
 }
 
@@ -110,6 +115,14 @@ fn directives(text: &str, skipped: usize, tokens: &[Word], statements: &[Stateme
     comments.filter_map(read).collect()
 }
 
+/// What the parser says at its limits, each of which is one of nesting.
+const TOO_DEEP: [&str; 4] = [
+    "memory exhausted",
+    "nested too deeply",
+    "stack depth limit exceeded",
+    "recursion limit",
+];
+
 /// The parser's binding drops the position, so it is found again: the offending token is the first one with which a
 /// prefix of the file fails other than by ending too soon.
 fn syntax_error(file: &SourceFile, text: &str, skipped: usize, message: &str) -> SyntaxError {
@@ -118,6 +131,11 @@ fn syntax_error(file: &SourceFile, text: &str, skipped: usize, message: &str) ->
         .iter()
         .find_map(|prefix| message.strip_prefix(prefix))
         .unwrap_or(message);
+    let message = if TOO_DEEP.iter().any(|words| message.contains(words)) {
+        "nested too deeply for PostgreSQL's parser: write it flatter, or as several statements"
+    } else {
+        message
+    };
     if let Some(at) = text.find('\0') {
         return SyntaxError::at(file, at + skipped, "a NUL byte: PostgreSQL text cannot hold one");
     }
@@ -242,86 +260,4 @@ fn tag(sql: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn parse_text(text: &str) -> Result<Script, SyntaxError> {
-        parse(&SourceFile::new("m.sql", text))
-    }
-
-    #[test]
-    fn spans_leave_out_comments_and_semicolons() {
-        let text = "\u{feff}-- head\n/* c */ SELECT 1 ; -- tail\n\nDROP TABLE a;\n-- end\n";
-        let script = parse_text(text).unwrap();
-        let slices: Vec<_> = script
-            .statements
-            .iter()
-            .map(|s| &text[s.span.start..s.span.end])
-            .collect();
-        assert_eq!(slices, ["SELECT 1", "DROP TABLE a"]);
-        assert_eq!(script.statements[1].sql.as_str(), "DROP TABLE a");
-    }
-
-    #[test]
-    fn empty_and_comment_only_files_have_no_statements() {
-        for text in ["", "\u{feff}", "  \r\n", "-- nothing\n", "/* nothing */", ";;"] {
-            assert_eq!(parse_text(text).unwrap().statements, [], "{text:?}");
-        }
-    }
-
-    #[test]
-    fn syntax_errors_name_the_token_and_its_place() {
-        let cases = [
-            (
-                "SELECT 1;\nCREATE TABEL a (b int);",
-                2,
-                8,
-                "syntax error at or near \"TABEL\"",
-            ),
-            (
-                "ALTER TABLE a ADD COLUMN (b int);",
-                1,
-                26,
-                "syntax error at or near \"(\"",
-            ),
-            ("SELECT 'ü', x y z;", 1, 17, "syntax error at or near \"z\""),
-            ("CREATE TABLE a (b int", 1, 22, "syntax error at end of input"),
-            (
-                "SELECT 1;\nSELECT 'open",
-                2,
-                8,
-                "unterminated quoted string at or near \"'open\"",
-            ),
-            ("SELECT \0", 1, 8, "a NUL byte: PostgreSQL text cannot hold one"),
-        ];
-        for (text, line, column, message) in cases {
-            let error = parse_text(text).unwrap_err();
-            assert_eq!(
-                (error.place.line, error.place.column, error.message.as_str()),
-                (line, column, message),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_directive_belongs_to_the_statement_below() {
-        let script = parse_text("SELECT 1;\n-- nonstop: as-written\nSELECT 2;").unwrap();
-        assert_eq!(script.directives, [Directive::AsWritten { statement: 2 }]);
-        let file = SourceFile::new("m.sql", "SELECT 1;\n-- nonstop: allow x\nSELECT 2;");
-        let script = parse(&file).unwrap();
-        assert_eq!(script.with_clear_directives(&file).unwrap_err().place.line, 2);
-    }
-
-    proptest! {
-        /// Any text gives statements whose spans lie inside it, or an error whose place lies inside it.
-        #[test]
-        fn any_text_is_read_or_refused(text in "[ -~\n\u{e4}]{0,60}") {
-            match parse_text(&text) {
-                Ok(script) => for s in script.statements { prop_assert!(text.get(s.span.start..s.span.end).is_some()); },
-                Err(error) => prop_assert!(error.place.line <= text.lines().count().max(1) + 1),
-            }
-        }
-    }
-}
+mod tests;

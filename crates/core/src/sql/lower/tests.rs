@@ -1,0 +1,123 @@
+//! Places, spans and limits of the reading.
+
+use super::*;
+use proptest::prelude::*;
+
+fn parse_text(text: &str) -> Result<Script, SyntaxError> {
+    parse(&SourceFile::new("m.sql", text))
+}
+
+#[test]
+fn spans_leave_out_comments_and_semicolons() {
+    let text = "\u{feff}-- head\n/* c */ SELECT 1 ; -- tail\n\nDROP TABLE a;\n-- end\n";
+    let script = parse_text(text).unwrap();
+    let slices: Vec<_> = script
+        .statements
+        .iter()
+        .map(|s| &text[s.span.start..s.span.end])
+        .collect();
+    assert_eq!(slices, ["SELECT 1", "DROP TABLE a"]);
+    assert_eq!(script.statements[1].sql.as_str(), "DROP TABLE a");
+}
+
+#[test]
+fn empty_and_comment_only_files_have_no_statements() {
+    for text in ["", "\u{feff}", "  \r\n", "-- nothing\n", "/* nothing */", ";;"] {
+        assert_eq!(parse_text(text).unwrap().statements, [], "{text:?}");
+    }
+}
+
+#[test]
+fn syntax_errors_name_the_token_and_its_place() {
+    let cases = [
+        (
+            "SELECT 1;\nCREATE TABEL a (b int);",
+            2,
+            8,
+            "syntax error at or near \"TABEL\"",
+        ),
+        (
+            "ALTER TABLE a ADD COLUMN (b int);",
+            1,
+            26,
+            "syntax error at or near \"(\"",
+        ),
+        ("SELECT 'ü', x y z;", 1, 17, "syntax error at or near \"z\""),
+        ("CREATE TABLE a (b int", 1, 22, "syntax error at end of input"),
+        (
+            "SELECT 1;\nSELECT 'open",
+            2,
+            8,
+            "unterminated quoted string at or near \"'open\"",
+        ),
+        ("SELECT \0", 1, 8, "a NUL byte: PostgreSQL text cannot hold one"),
+    ];
+    for (text, line, column, message) in cases {
+        let error = parse_text(text).unwrap_err();
+        assert_eq!(
+            (error.place.line, error.place.column, error.message.as_str()),
+            (line, column, message),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_directive_belongs_to_the_statement_below() {
+    let script = parse_text("SELECT 1;\n-- nonstop: as-written\nSELECT 2;").unwrap();
+    assert_eq!(script.directives, [Directive::AsWritten { statement: 2 }]);
+    let file = SourceFile::new("m.sql", "SELECT 1;\n-- nonstop: allow x\nSELECT 2;");
+    let script = parse(&file).unwrap();
+    assert_eq!(script.with_clear_directives(&file).unwrap_err().place.line, 2);
+}
+
+proptest! {
+    /// Any text gives statements whose spans lie inside it, or an error whose place lies inside it.
+    #[test]
+    fn any_text_is_read_or_refused(text in "[ -~\n\u{e4}]{0,60}") {
+        match parse_text(&text) {
+            Ok(script) => for s in script.statements { prop_assert!(text.get(s.span.start..s.span.end).is_some()); },
+            Err(error) => prop_assert!(error.place.line <= text.lines().count().max(1) + 1),
+        }
+    }
+}
+
+/// What nests, as the text before, within and behind, so many times.
+const NESTED: [(&str, &str, &str, &str, &str); 9] = [
+    ("SELECT ", "NOT ", "true", "", ";"),
+    ("SELECT ", "(SELECT ", "1", ")", ";"),
+    ("SELECT ", "ARRAY[", "1", "]", ";"),
+    ("SELECT ", "CASE WHEN true THEN ", "1", " END", ";"),
+    ("SELECT ", "a || ", "a", "", ";"),
+    ("SELECT 1", "", "", " UNION SELECT 1", ";"),
+    ("SELECT * FROM ", "(SELECT * FROM ", "t", ") AS a", ";"),
+    ("CREATE TABLE t (a int CHECK (", "NOT ", "(a > 0)", "", "));"),
+    ("ALTER TABLE t ADD COLUMN b text DEFAULT ", "'a' || ", "'a'", "", ";"),
+];
+
+fn nested((before, open, middle, close, behind): (&str, &str, &str, &str, &str), depth: usize) -> String {
+    [before, &open.repeat(depth), middle, &close.repeat(depth), behind].concat()
+}
+
+#[test]
+fn what_the_parser_carries_is_read() {
+    for form in NESTED {
+        let script = parse_text(&nested(form, 900)).unwrap();
+        assert_eq!(script.statements.len(), 1, "{form:?}");
+    }
+}
+
+#[test]
+fn what_is_nested_too_deeply_is_refused_at_its_place() {
+    for form in NESTED {
+        let text = format!("SELECT 1;\n{}\n", nested(form, 100_000));
+        let error = parse_text(&text).unwrap_err();
+        assert!(
+            error.message.starts_with("nested too deeply"),
+            "{form:?}: {}",
+            error.message
+        );
+        assert_eq!(error.place.line, 2, "{form:?}");
+        assert!(error.place.column <= text.len(), "{form:?}");
+    }
+}
