@@ -16,13 +16,13 @@ use crate::catalog::Catalog;
 use crate::effect::{Effect, EffectLock, Transaction, effect};
 use crate::finding::{Finding, FindingLock, Range};
 use crate::hash;
-use crate::migration::Migration;
+use crate::migration::{Migration, TransactionModel};
 use crate::planner::glue;
-use crate::replay::{self, Certainty};
+use crate::replay::{Certainty, Playback};
 use crate::rule::{Context, Cure, Found, Rule, Session, Surroundings, strongest};
 use crate::rules;
 use crate::settings::PlanSettings;
-use crate::source::SourceFile;
+use crate::source::{SourceFile, Span};
 use crate::sql::{self, Script, Statement};
 use crate::step::Work;
 
@@ -58,12 +58,24 @@ pub struct Knowledge {
 }
 
 impl Knowledge {
-    /// After a statement that is not judged.
-    pub fn pass(&mut self, statement: &Statement) {
+    /// After a file that is not judged.
+    pub fn pass(&mut self, model: TransactionModel, script: &Script) {
+        let mut playback = Playback::open(&self.catalog, model, script);
+        for statement in &script.statements {
+            self.advance(&mut playback, statement);
+        }
+        playback.close(&mut self.catalog);
+    }
+
+    fn advance(&mut self, playback: &mut Playback, statement: &Statement) {
         if !self.is_complete {
             assume::relations(&mut self.catalog, statement);
         }
-        self.is_complete &= replay::apply(&mut self.catalog, statement) == Certainty::Known;
+        let certainty = playback.apply(&mut self.catalog, statement);
+        if certainty == Certainty::Unknown {
+            self.is_complete = false;
+            assume::forget(&mut self.catalog, statement);
+        }
     }
 
     /// What a statement does. Where not all is known, "does not exist" is no prediction.
@@ -109,6 +121,7 @@ pub fn lint(
         copies: glue::pairs(script, &known.catalog, &settings),
         settings,
     };
+    let mut playback = Playback::open(&known.catalog, migration.transaction, script);
     let mut transaction = Transaction::of_file(migration.transaction, script.statements.len());
     let mut session = Session::of_file(migration.transaction, script.statements.len());
     for statement in &script.statements {
@@ -131,8 +144,9 @@ pub fn lint(
             range: Range::of(file, statement.span),
             effect,
         });
-        known.pass(statement);
+        known.advance(&mut playback, statement);
     }
+    playback.close(&mut known.catalog);
     place.allow(&mut judged.findings);
     place.choose(&mut judged.findings);
     judged
@@ -233,7 +247,7 @@ impl Place<'_> {
                 rule,
                 &self.migration.name,
                 &self.file.path,
-                Range::of(self.file, context.statement.span),
+                Range::of(self.file, place_of(context.statement, found.inside)),
                 found.message,
             );
             Finding {
@@ -274,6 +288,16 @@ impl Place<'_> {
             texts.push(known);
         }
     }
+}
+
+/// Where a finding stands: at the statement inside a block, where that is known.
+fn place_of(statement: &Statement, inside: Option<Span>) -> Span {
+    let whole = statement.span;
+    let inner = inside.map(|inner| Span {
+        start: whole.start + inner.start,
+        end: whole.start + inner.end,
+    });
+    inner.filter(|inner| inner.end <= whole.end).unwrap_or(whole)
 }
 
 /// The heaviest work that the finding is about.

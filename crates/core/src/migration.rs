@@ -28,10 +28,28 @@ pub struct Migration {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TransactionModel {
-    /// One transaction around the whole file (Prisma's simple query, Diesel by default).
+    /// `BEGIN` and `COMMIT` around the whole file (Diesel by default).
     Whole,
-    /// Each statement commits by itself (Diesel's `run_in_transaction = false`).
+    /// The file is one message: several statements share a transaction, one alone has none (Prisma up to 7.3).
+    Message,
+    /// One message too, but without a transaction by its author's wish (Diesel's `run_in_transaction = false`).
+    Unwrapped,
+    /// Each statement is a message of its own (psql, Prisma from 7.8).
     PerStatement,
+    /// [`Message`](Self::Message) or [`PerStatement`](Self::PerStatement): the version of the tool decides, and nobody knows
+    /// it (Prisma). What is unsafe in either is unsafe.
+    Either,
+}
+
+impl TransactionModel {
+    /// Whether so many statements of a file may share a transaction without a `BEGIN` of their own.
+    pub fn is_together(self, statements: usize) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Message | Self::Unwrapped | Self::Either => statements > 1,
+            Self::PerStatement => false,
+        }
+    }
 }
 
 /// How a layout orders names.

@@ -78,7 +78,6 @@ type Run = Result<Result<(), DbError>>;
 async fn whole(client: &Client, file: &SourceFile, tool: Tool, model: TransactionModel) -> Run {
     let text = file.body().0;
     match (tool, model) {
-        (Tool::Prisma, _) | (Tool::Diesel, TransactionModel::PerStatement) => run(client, text).await,
         (Tool::Diesel, TransactionModel::Whole) => {
             client.batch_execute("BEGIN").await?;
             let ran = run(client, text).await?;
@@ -87,6 +86,7 @@ async fn whole(client: &Client, file: &SourceFile, tool: Tool, model: Transactio
                 .await?;
             Ok(ran)
         }
+        (Tool::Prisma | Tool::Diesel, _) => run(client, text).await,
     }
 }
 

@@ -85,7 +85,7 @@ async fn what_only_the_transaction_forbids_is_cured() {
 async fn diesel_can_leave_the_transaction_out() {
     each_major(|database| async move {
         let mut alone = migration("alone", "CREATE INDEX CONCURRENTLY t_id ON t (id);");
-        alone.transaction = TransactionModel::PerStatement;
+        alone.transaction = TransactionModel::Unwrapped;
         let outcome = written(
             &database,
             Tool::Diesel,

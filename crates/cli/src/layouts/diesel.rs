@@ -55,7 +55,7 @@ fn transaction_model(tree: &Tree, name: &str, files: &BTreeMap<String, Text>) ->
         Ok(Metadata {
             run_in_transaction: true,
         }) => Ok(TransactionModel::Whole),
-        Ok(_) => Ok(TransactionModel::PerStatement),
+        Ok(_) => Ok(TransactionModel::Unwrapped),
         Err(error) => Err(LayoutError::Metadata {
             path: tree.path_of(&[name, METADATA]),
             message: error.to_string().trim_end().to_owned(),
@@ -104,7 +104,7 @@ mod tests {
             seen,
             [
                 ("20170309122510_a", TransactionModel::Whole),
-                ("2017-09-23-182408_b", TransactionModel::PerStatement),
+                ("2017-09-23-182408_b", TransactionModel::Unwrapped),
                 ("20180101000000_c", TransactionModel::Whole),
             ]
         );

@@ -28,7 +28,7 @@ pub(super) fn read(tree: &Tree) -> Result<Folder, LayoutError> {
                 name,
                 (tree.path_of(&[name, FILE]), file(FILE)),
                 (tree.path_of(&[name, "down.sql"]), file("down.sql")),
-                TransactionModel::Whole,
+                TransactionModel::Either,
             )
         })
         .collect();

@@ -89,7 +89,7 @@ fn alone(name: &str, path: &str, text: &str) -> Selection {
         name,
         (path.to_owned(), Some(text)),
         (String::new(), None),
-        TransactionModel::Whole,
+        TransactionModel::PerStatement,
     );
     Selection {
         folder: Folder {

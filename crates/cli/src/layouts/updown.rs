@@ -30,7 +30,7 @@ pub(super) fn read(tree: &Tree) -> Result<Folder, LayoutError> {
                 name,
                 (tree.path_of(&[&up]), text.text()),
                 (tree.path_of(&[&down]), file(&down)),
-                TransactionModel::Whole,
+                TransactionModel::Message,
             )
         })
         .collect();

@@ -6,6 +6,7 @@ mod support;
 mod corpus;
 mod failing;
 mod prisma;
+mod replayed;
 mod same_end;
 mod stuck_queue;
 mod truth;

@@ -1,7 +1,9 @@
 //! The schema of a database as values: read from a live server, or made by replaying earlier migrations.
 
+mod lookup;
 mod model;
 mod publication;
 
+pub use lookup::TEMPORARY;
 pub use model::*;
 pub use publication::*;

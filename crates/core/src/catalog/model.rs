@@ -16,8 +16,8 @@ pub struct Catalog {
     pub version: ServerVersion,
     /// Schemas that unqualified names are looked up in, in order, `pg_catalog` left out.
     pub search_path: Vec<String>,
-    /// `TimeZone` of the session, which decides whether `timestamp → timestamptz` rewrites.
-    pub time_zone: String,
+    /// `TimeZone` of the session, which decides whether `timestamp → timestamptz` rewrites; `None` where nobody knows.
+    pub time_zone: Option<String>,
     /// The database's own user-visible schemas.
     pub schemas: BTreeSet<String>,
     /// Tables, views, sequences and the like. Indexes are inside their relation.
@@ -45,6 +45,8 @@ pub struct Relation {
     pub origin: Origin,
     /// A temporary relation: nobody else can see it.
     pub temporary: bool,
+    /// A temporary table that ends with its transaction.
+    pub drop_on_commit: bool,
     /// `UNLOGGED`.
     pub unlogged: bool,
     /// Columns in order; dropped ones are left out.
@@ -119,7 +121,8 @@ pub struct Size {
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// Its type as `format_type` prints it, `character varying(50)`; user types schema-qualified when not in the path.
+    /// Its type as `format_type` prints it, `character varying(50)`; user types schema-qualified when not in the path. Empty
+    /// where the text of a query does not tell it.
     pub type_name: String,
     /// The user type's own name where it is an enum, domain or composite (of the element, for an array).
     pub user_type: Option<Name>,
@@ -275,6 +278,8 @@ pub enum TypeDef {
 pub struct Function {
     /// Argument types, as `pg_get_function_identity_arguments` prints them.
     pub arguments: String,
+    /// What it returns, as `pg_get_function_result` prints it; empty for a procedure.
+    pub returns: String,
     /// `provolatile`.
     pub volatility: Volatility,
     /// `sql`, `plpgsql`, `c`, ….
@@ -293,141 +298,4 @@ pub enum Volatility {
     Stable,
     /// May differ on each call.
     Volatile,
-}
-
-impl Catalog {
-    /// An empty database of this version: schema `public`, and nothing in it.
-    pub fn empty(version: ServerVersion) -> Self {
-        Self {
-            version,
-            search_path: vec!["public".to_owned()],
-            time_zone: "UTC".to_owned(),
-            schemas: BTreeSet::from(["public".to_owned()]),
-            relations: BTreeMap::new(),
-            types: BTreeMap::new(),
-            functions: BTreeMap::new(),
-            extensions: BTreeSet::new(),
-            publications: BTreeMap::new(),
-            locked_away: BTreeSet::new(),
-        }
-    }
-
-    /// The relation of that name.
-    pub fn relation(&self, name: &Name) -> Option<&Relation> {
-        self.relations.get(name)
-    }
-
-    /// The table and the index of that index name.
-    pub fn index(&self, name: &Name) -> Option<(&Name, &Index)> {
-        let in_schema = self.relations.iter().filter(|(table, _)| table.schema == name.schema);
-        in_schema
-            .flat_map(|(table, rel)| rel.indexes.iter().map(move |i| (table, i)))
-            .find(|(_, i)| i.name == name.name)
-    }
-
-    /// Direct partitions and inheritance children of a relation.
-    pub fn children<'a>(&'a self, parent: &'a Name) -> impl Iterator<Item = &'a Name> {
-        self.relations
-            .iter()
-            .filter(move |(_, rel)| rel.parents.contains(parent))
-            .map(|(name, _)| name)
-    }
-
-    /// All partitions and inheritance children below a relation, itself left out.
-    pub fn descendants(&self, parent: &Name) -> Vec<Name> {
-        let mut found: Vec<Name> = self.children(parent).cloned().collect();
-        let mut at = 0;
-        while at < found.len() {
-            let below: Vec<Name> = self
-                .children(&found[at])
-                .filter(|name| !found.contains(name))
-                .cloned()
-                .collect();
-            found.extend(below);
-            at += 1;
-        }
-        found
-    }
-
-    /// Foreign keys of other tables that point at a table, with the table each belongs to.
-    pub fn referencing<'a>(&'a self, table: &'a Name) -> impl Iterator<Item = (&'a Name, &'a Constraint)> {
-        let all = self
-            .relations
-            .iter()
-            .flat_map(|(name, rel)| rel.constraints.iter().map(move |c| (name, c)));
-        all.filter(
-            move |(_, c)| matches!(&c.kind, ConstraintKind::ForeignKey { references, .. } if references == table),
-        )
-    }
-
-    /// After a migration is done: what it made exists from now on.
-    pub fn settle(&mut self) {
-        for rel in self.relations.values_mut() {
-            rel.origin = Origin::Existing;
-            rel.indexes.iter_mut().for_each(|index| index.origin = Origin::Existing);
-        }
-    }
-}
-
-impl Index {
-    /// Whether it is built in the same way, so that it can be attached to the other.
-    pub fn is_like(&self, other: &Index) -> bool {
-        let text = |expression: &Option<Expression>| expression.as_ref().map(|e| e.sql.clone());
-        self.method == other.method
-            && self.keys == other.keys
-            && self.include == other.include
-            && self.unique == other.unique
-            && self.nulls_not_distinct == other.nulls_not_distinct
-            && text(&self.expressions) == text(&other.expressions)
-            && text(&self.predicate) == text(&other.predicate)
-    }
-}
-
-impl Constraint {
-    /// Whether both are foreign keys from the same columns to the same.
-    pub fn is_same_key(&self, other: &Constraint) -> bool {
-        matches!(self.kind, ConstraintKind::ForeignKey { .. })
-            && self.kind == other.kind
-            && self.columns == other.columns
-    }
-}
-
-impl Relation {
-    /// A relation of this kind with nothing in it yet, made by the present migration.
-    pub fn created(kind: RelationKind) -> Self {
-        Self {
-            kind,
-            origin: Origin::Created,
-            temporary: false,
-            unlogged: false,
-            columns: Vec::new(),
-            constraints: Vec::new(),
-            indexes: Vec::new(),
-            triggers: Vec::new(),
-            policies: Vec::new(),
-            parents: Vec::new(),
-            bound: None,
-            partition_key: None,
-            reads: BTreeMap::new(),
-            owned_by: None,
-            statistics: Vec::new(),
-            replica_identity: ReplicaIdentity::Default,
-            size: Some(Size { rows: 0, bytes: 0 }),
-        }
-    }
-
-    /// The column of that name.
-    pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.name == name)
-    }
-
-    /// The constraint of that name.
-    pub fn constraint(&self, name: &str) -> Option<&Constraint> {
-        self.constraints.iter().find(|constraint| constraint.name == name)
-    }
-
-    /// Whether another session can see it and wait for it.
-    pub fn is_shared(&self) -> bool {
-        self.origin == Origin::Existing && !self.temporary
-    }
 }

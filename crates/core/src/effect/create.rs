@@ -16,7 +16,9 @@ impl Builder<'_> {
             }
             return;
         }
-        self.lock_refs(&create.like, AccessShare);
+        for like in &create.like {
+            self.lock_refs(std::slice::from_ref(&like.source), AccessShare);
+        }
         for parent in &create.parents {
             let Some(parent) = self.existing(parent, false) else {
                 continue;

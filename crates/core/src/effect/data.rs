@@ -8,7 +8,7 @@ use super::prune;
 use crate::catalog::{ConstraintKind, Relation, RelationKind};
 use crate::lock::LockMode::{self, AccessExclusive, AccessShare, RowExclusive, RowShare, Share};
 use crate::quote::Name;
-use crate::sql::{Body, Conflict, Dml, DmlVerb, Given, Inserted, NameRef, Query};
+use crate::sql::{Conflict, Dml, DmlVerb, Given, Inserted, NameRef, Query};
 
 /// Columns that a statement compares with constants.
 type Equals = [(String, String)];
@@ -38,11 +38,6 @@ impl Builder<'_> {
         for sequence in &query.rows.sequences {
             if let Some(name) = self.catalog.resolve(sequence) {
                 self.lock(&name, RowExclusive);
-            }
-        }
-        for function in &query.functions {
-            if crate::replay::calls_user_code(self.catalog, std::slice::from_ref(function)) {
-                self.opaque(format!("function {function} may do anything"));
             }
         }
     }
@@ -310,37 +305,6 @@ impl Builder<'_> {
             self.lock(&table, AccessShare);
         }
         self.effect.reads.push(table);
-    }
-
-    /// All that the statements of a block may do, whichever branch is taken.
-    pub(super) fn block(&mut self, body: &Body) {
-        if body.opaque {
-            self.opaque("the block runs SQL that it puts together itself");
-        }
-        let mut catalog = self.catalog.clone();
-        for statement in &body.statements {
-            let inner = super::effect(statement, &catalog);
-            for lock in inner.locks {
-                if !self.effect.locks.contains(&lock) {
-                    self.effect.locks.push(lock);
-                }
-            }
-            for lock in inner.index_locks {
-                if !self.effect.index_locks.contains(&lock) {
-                    self.effect.index_locks.push(lock);
-                }
-            }
-            self.effect.work.extend(inner.work);
-            self.effect.new_files.extend(inner.new_files);
-            self.effect.reads.extend(inner.reads);
-            self.effect.changes.extend(inner.changes);
-            self.effect.breaks.extend(inner.breaks);
-            if let Some(why) = inner.opaque {
-                self.opaque(why);
-            }
-            // A branch may not be taken and an exception may be caught: its errors are not the block's.
-            crate::replay::apply(&mut catalog, statement);
-        }
     }
 
     pub(super) fn is_foreign_key_column(&self, table: &Name, column: &str) -> Vec<Name> {

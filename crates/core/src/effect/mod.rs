@@ -6,6 +6,7 @@
 //! PostgreSQL's `tablecmds.c`.
 
 mod alter_table;
+mod body;
 mod column;
 mod constraint;
 mod create;
@@ -23,6 +24,7 @@ mod type_change;
 mod view;
 mod volatility;
 
+pub use body::of_inner;
 pub use column::proves_not_null;
 pub use transaction::Transaction;
 pub use volatility::{function_volatility, is_volatile};
@@ -30,6 +32,7 @@ pub use volatility::{function_volatility, is_volatile};
 use crate::catalog::{Catalog, Origin, RelationKind};
 use crate::lock::LockMode;
 use crate::quote::Name;
+use crate::replay;
 use crate::sql::{Kind, NameRef, ObjectKind, Statement};
 use crate::step::Work;
 use crate::version::ServerVersion;
@@ -101,6 +104,15 @@ pub struct Breaks {
 
 /// What a statement does, given the catalog before it.
 pub fn effect(statement: &Statement, catalog: &Catalog) -> Effect {
+    let own = alone(statement, catalog);
+    match replay::inside(catalog, statement) {
+        Some(bodies) if own.error.is_none() => body::with(own, &bodies, catalog),
+        _ => own,
+    }
+}
+
+/// The statement by itself: what a block or a function holds is left out.
+fn alone(statement: &Statement, catalog: &Catalog) -> Effect {
     let mut builder = Builder {
         catalog,
         effect: Effect::default(),
@@ -293,7 +305,9 @@ impl Builder<'_> {
         match kind {
             Kind::CreateTable(create) => self.create_table(create),
             Kind::CreateTableAs(create) => self.create_table_as(create),
-            Kind::CreateView { name, replace, query } => self.create_view(name, *replace, query),
+            Kind::CreateView {
+                name, replace, query, ..
+            } => self.create_view(name, *replace, query),
             Kind::Refresh {
                 name,
                 concurrently,
@@ -304,7 +318,7 @@ impl Builder<'_> {
             Kind::Drop(drop) => self.drop(drop),
             Kind::Rename(rename) => self.rename(rename),
             Kind::SetSchema { object, name, .. } => self.set_schema(*object, name),
-            Kind::AlterDomain { name, reads_rows } => self.alter_domain(name, *reads_rows),
+            Kind::AlterDomain { name, reads_rows, .. } => self.alter_domain(name, *reads_rows),
             Kind::AlterSequence {
                 name,
                 owned_by,
@@ -377,8 +391,6 @@ impl Builder<'_> {
                     }
                 }
             }
-            Kind::Do { body } => self.block(body),
-            Kind::Call { function } => self.opaque(format!("procedure {function} may do anything")),
             Kind::Reindex { target, concurrently } => self.reindex(target, *concurrently),
             Kind::Compact { table, vacuum } => self.compact(table.as_ref(), *vacuum),
             Kind::Maintain { tables, vacuum } => self.maintain(tables, *vacuum),
@@ -394,6 +406,9 @@ impl Builder<'_> {
             | Kind::CreateSchema { .. }
             | Kind::Set { .. }
             | Kind::Transaction(_)
+            // What they run is `effect/body.rs`'s.
+            | Kind::Do { .. }
+            | Kind::Call { .. }
             | Kind::NoRelation { .. } => {}
         }
     }

@@ -34,7 +34,7 @@ impl Transaction {
     /// Before the first of so many statements.
     pub fn of_file(model: TransactionModel, statements: usize) -> Self {
         Self {
-            together: model == TransactionModel::Whole && statements > 1,
+            together: model.is_together(statements),
             block: false,
             held: Vec::new(),
             labels: Vec::new(),

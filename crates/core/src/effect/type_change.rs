@@ -17,7 +17,12 @@ impl Builder<'_> {
             return;
         };
         let utc = matches!(
-            self.catalog.time_zone.to_ascii_uppercase().as_str(),
+            self.catalog
+                .time_zone
+                .as_deref()
+                .unwrap_or_default()
+                .to_ascii_uppercase()
+                .as_str(),
             "UTC" | "ETC/UTC" | "GMT" | "ETC/GMT" | "ZULU" | "UCT"
         );
         let plain_using = using.is_none_or(|using| is_plain_cast(using, column));

@@ -3,6 +3,7 @@
 
 use crate::catalog::{Catalog, Column, Generated, Origin, Relation, RelationKind};
 use crate::sql::{ActionKind, ConstraintDef, ConstraintKindDef, Kind, NameRef, ObjectKind, Statement};
+use std::collections::BTreeSet;
 
 /// Puts the relations that a statement needs into the catalog: existing, of unknown size, columns not told.
 pub(super) fn relations(catalog: &mut Catalog, statement: &Statement) {
@@ -31,6 +32,24 @@ pub(super) fn columns(catalog: &mut Catalog, statement: &Statement) {
         && let Some(relation) = catalog.relations.get_mut(&name)
     {
         relation.columns.clear();
+    }
+}
+
+/// After a statement of which nobody knows what it did: of the tables that its text names, columns are no longer told.
+pub(super) fn forget(catalog: &mut Catalog, statement: &Statement) {
+    let names_words = matches!(
+        statement.kind,
+        Kind::Do { .. } | Kind::Call { .. } | Kind::Select(_) | Kind::Other { .. }
+    );
+    if !names_words {
+        return;
+    }
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let words: BTreeSet<&str> = statement.sql.as_str().split(|c| !is_word(c)).collect();
+    for (name, relation) in &mut catalog.relations {
+        if words.contains(name.name.as_str()) && relation.kind == RelationKind::Table {
+            relation.columns.clear();
+        }
     }
 }
 
@@ -86,7 +105,7 @@ fn needed(kind: &Kind) -> Vec<(&NameRef, RelationKind)> {
         Kind::CreateTable(create) => {
             let inline = create.columns.iter().flat_map(|column| &column.inline);
             let mut names = references(inline.chain(&create.constraints));
-            names.extend(create.parents.iter().chain(&create.like));
+            names.extend(create.parents.iter().chain(create.like.iter().map(|like| &like.source)));
             tables(names)
         }
         Kind::CreateTableAs(create) => tables(create.query.reads.iter().collect()),

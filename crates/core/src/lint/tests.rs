@@ -13,7 +13,7 @@ fn rules(before: &str, text: &str) -> Vec<String> {
         path: "m.sql".to_owned(),
         down: None,
         checksum: String::new(),
-        transaction: TransactionModel::Whole,
+        transaction: TransactionModel::Message,
     };
     let mut known = Knowledge {
         catalog: Catalog::empty(ServerVersion::of_major(15)),
@@ -188,7 +188,7 @@ fn what_is_not_known_is_taken_to_exist() {
 fn the_index_on_tips_is_one_finding() {
     let tip = "CREATE TABLE \"Tip\" (id int PRIMARY KEY, \"createdAt\" timestamp);\n";
     let text = "SELECT 1;\n\nCREATE INDEX \"tip_created_at_idx\" ON \"Tip\" (\"createdAt\");\n";
-    let findings = judged_on(tip, text, TransactionModel::Whole).findings;
+    let findings = judged_on(tip, text, TransactionModel::Message).findings;
     let [finding] = findings.as_slice() else {
         panic!("{findings:#?}")
     };
@@ -221,9 +221,7 @@ fn judged_by(before: &str, text: &str, transaction: TransactionModel, policy: &P
         small_rows: 10_000,
     };
     let before = SourceFile::new("before.sql", before);
-    for statement in &sql::parse(&before).unwrap().statements {
-        known.pass(statement);
-    }
+    known.pass(TransactionModel::Message, &sql::parse(&before).unwrap());
     known.catalog.settle();
     known.catalog.relations.values_mut().for_each(|rel| rel.size = None);
     let file = SourceFile::new("m.sql", text);
@@ -248,11 +246,11 @@ fn the_transaction_decides() {
         findings.into_iter().map(|finding| finding.rule).collect()
     };
     assert_eq!(
-        rules(TransactionModel::Whole),
+        rules(TransactionModel::Message),
         ["validate-in-same-transaction", "concurrently-in-transaction"]
     );
     assert_eq!(rules(TransactionModel::PerStatement), [""; 0]);
-    let errors: Vec<_> = judged(text, TransactionModel::Whole)
+    let errors: Vec<_> = judged(text, TransactionModel::Message)
         .effects
         .into_iter()
         .map(|one| one.effect.error.map(|error| error.sqlstate))
@@ -273,7 +271,7 @@ fn fixable_is_what_deploy_takes_apart() {
         ("UPDATE t SET b = 1", false),
     ];
     for (text, fixable) in cases {
-        let findings = judged(text, TransactionModel::Whole).findings;
+        let findings = judged(text, TransactionModel::Message).findings;
         assert_eq!(findings.first().map(|finding| finding.fixable), Some(fixable), "{text}");
     }
 }
@@ -301,7 +299,7 @@ fn the_safe_form_is_what_deploy_runs() {
 #[test]
 fn a_block_is_judged_by_what_stands_in_it() {
     let text = "DO $$ BEGIN IF true THEN CREATE INDEX i ON t (a); END IF; END $$";
-    let findings = judged(text, TransactionModel::Whole).findings;
+    let findings = judged(text, TransactionModel::Message).findings;
     let rules: Vec<_> = findings.iter().map(|f| (f.rule.as_str(), f.fixable)).collect();
     assert_eq!(rules, [("create-index-blocks-writes", false)]);
 }
@@ -310,7 +308,7 @@ fn a_block_is_judged_by_what_stands_in_it() {
 #[test]
 fn each_action_has_its_rule() {
     let text = "ALTER TABLE t ADD CONSTRAINT k UNIQUE (a), ALTER b SET NOT NULL, ADD CHECK (b > 0)";
-    let findings = judged(text, TransactionModel::Whole).findings;
+    let findings = judged(text, TransactionModel::Message).findings;
     let rules: BTreeSet<&str> = findings.iter().map(|finding| finding.rule.as_str()).collect();
     assert_eq!(
         rules,

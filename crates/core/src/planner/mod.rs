@@ -85,7 +85,7 @@ pub fn plan_migration(migration: &Migration, catalog: &mut Catalog, settings: &P
     catalog.settle();
     Planned {
         plan,
-        catalog_is_stale: certainty == Certainty::Unknown,
+        catalog_is_stale: certainty != Certainty::Known,
     }
 }
 
@@ -247,7 +247,7 @@ impl Work<'_> {
     /// The file unchanged: `--as-written`, or it controls its transactions itself.
     fn as_written(&mut self, migration: &Migration, file: &SourceFile, script: &Script) {
         let blocks = script.statements.iter().any(|s| matches!(s.kind, Kind::Transaction(_)));
-        let per_statement = migration.transaction == TransactionModel::PerStatement;
+        let per_statement = migration.transaction == TransactionModel::Unwrapped;
         let mut effects = Vec::new();
         // What is rolled back, and what of it stays, only the server knows.
         let mut open_ended = script.statements.iter().any(controls_transaction);

@@ -17,7 +17,7 @@ fn migration(text: &str) -> Migration {
         path: "1_m/migration.sql".to_owned(),
         down: None,
         checksum: String::new(),
-        transaction: TransactionModel::Whole,
+        transaction: TransactionModel::Message,
     }
 }
 

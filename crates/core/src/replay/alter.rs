@@ -1,9 +1,9 @@
 //! `ALTER TABLE` and its kin.
 
-use super::Certainty::{self, Known, Unknown};
-use super::constraint::{Reach, add_constraint};
-use super::create;
-use super::partition;
+use super::Certainty::{self, Guessed, Known, Unknown};
+use super::constraint::{self, Reach};
+use super::names::without_null;
+use super::{partition, remove, table as tables};
 use crate::catalog::{Catalog, ConstraintKind, Expression, Generated, Relation};
 use crate::quote::Name;
 use crate::sql::{Action, ActionKind, AlterTable, NameRef, ObjectKind};
@@ -30,23 +30,20 @@ pub(crate) fn pass(kind: &ActionKind) -> u8 {
 pub(super) fn table(catalog: &mut Catalog, alter: &AlterTable) -> Certainty {
     match alter.object {
         ObjectKind::Index => return index(catalog, alter),
-        ObjectKind::Type | ObjectKind::Other => return Unknown,
+        // Attributes of composite types are not kept.
+        ObjectKind::Type => return Known,
+        ObjectKind::Other => return Unknown,
         _ => {}
     }
     let Some(table) = catalog.resolve(&alter.name) else {
         return Unknown;
     };
+    let reach = if alter.only { Reach::Alone } else { Reach::Family };
     let mut actions: Vec<&Action> = alter.actions.iter().collect();
     actions.sort_by_key(|action| pass(&action.kind));
     actions
         .into_iter()
-        .map(|action| match &action.kind {
-            ActionKind::AddConstraint(def) if alter.only => {
-                add_constraint(catalog, &table, def, Reach::Alone);
-                Known
-            }
-            kind => apply(catalog, &table, kind),
-        })
+        .map(|action| apply_to(catalog, &table, reach, &action.kind))
         .max()
         .unwrap_or(Known)
 }
@@ -91,22 +88,32 @@ fn each_column(catalog: &mut Catalog, table: &Name, column: &str, mut change: im
 }
 
 pub(crate) fn apply(catalog: &mut Catalog, table: &Name, action: &ActionKind) -> Certainty {
+    apply_to(catalog, table, Reach::Family, action)
+}
+
+fn apply_to(catalog: &mut Catalog, table: &Name, reach: Reach, action: &ActionKind) -> Certainty {
     match action {
-        ActionKind::AddColumn { column, if_not_exists } => {
+        ActionKind::AddColumn { column, .. } => {
             let present = catalog
                 .relation(table)
                 .is_some_and(|rel| rel.column(&column.name).is_some());
-            if !(present && *if_not_exists) {
-                create::add_column(catalog, table, column);
+            // Present: either it says IF NOT EXISTS, or the server refuses it.
+            if !present {
+                tables::add_column(catalog, table, column);
             }
             Known
         }
         ActionKind::DropColumn { name, cascade, .. } => {
+            if *cascade {
+                remove::views_of_column(catalog, table, name);
+            }
             drop_column(catalog, table, name);
-            if *cascade { Unknown } else { Known }
+            if *cascade { Guessed } else { Known }
         }
         ActionKind::SetDefault { column, default } => {
-            each_column(catalog, table, column, |c| c.default = Some(default.clone()));
+            each_column(catalog, table, column, |c| {
+                c.default = without_null(Some(default.clone()));
+            });
             Known
         }
         ActionKind::DropDefault { column } => {
@@ -114,7 +121,7 @@ pub(crate) fn apply(catalog: &mut Catalog, table: &Name, action: &ActionKind) ->
             Known
         }
         ActionKind::SetNotNull { column } => {
-            create::set_not_null(catalog, table, column);
+            tables::set_not_null(catalog, table, column);
             Known
         }
         ActionKind::DropNotNull { column } => {
@@ -126,7 +133,7 @@ pub(crate) fn apply(catalog: &mut Catalog, table: &Name, action: &ActionKind) ->
             Known
         }
         ActionKind::AlterType { column, to, .. } => {
-            let (type_name, user_type) = create::column_type(catalog, to);
+            let (type_name, user_type) = tables::column_type(catalog, to);
             each_column(catalog, table, column, |c| {
                 c.type_name.clone_from(&type_name);
                 c.user_type.clone_from(&user_type);
@@ -134,12 +141,12 @@ pub(crate) fn apply(catalog: &mut Catalog, table: &Name, action: &ActionKind) ->
             Known
         }
         ActionKind::AddConstraint(def) => {
-            add_constraint(catalog, table, def, Reach::Family);
+            constraint::add_constraint(catalog, table, def, reach);
             Known
         }
         ActionKind::DropConstraint { name, cascade, .. } => {
-            drop_constraint(catalog, table, name);
-            if *cascade { Unknown } else { Known }
+            drop_constraint(catalog, table, name, *cascade);
+            if *cascade { Guessed } else { Known }
         }
         ActionKind::ValidateConstraint { name } => {
             each(catalog, table, |rel| {
@@ -161,39 +168,71 @@ pub(crate) fn apply(catalog: &mut Catalog, table: &Name, action: &ActionKind) ->
             Known
         }
         ActionKind::AddIdentity { column } => {
+            tables::sequence_of(catalog, table, column);
             each_column(catalog, table, column, |c| c.generated = Generated::Identity);
-            Unknown
+            Guessed
         }
-        ActionKind::DropIdentity { column } | ActionKind::DropExpression { column } => {
+        ActionKind::DropIdentity { column } => {
             each_column(catalog, table, column, |c| c.generated = Generated::No);
-            Unknown
+            catalog.relations.retain(|_, rel| {
+                let of = rel.owned_by.as_ref();
+                of.is_none_or(|(owner, owned)| owner != table || owned != column)
+            });
+            Guessed
         }
+        ActionKind::DropExpression { column } => {
+            each_column(catalog, table, column, |c| {
+                c.generated = Generated::No;
+                c.default = None;
+            });
+            Guessed
+        }
+        ActionKind::SetExpression { .. } => Guessed,
         ActionKind::SetLogged { logged } => {
             each(catalog, table, |rel| rel.unlogged = !logged);
             Known
         }
         ActionKind::AttachPartition { child, bound } => {
-            let child = catalog.resolve(child);
-            if let Some(child) = child
-                && let Some(rel) = catalog.relations.get_mut(&child)
-            {
+            let Some(child) = catalog.resolve(child) else {
+                return Unknown;
+            };
+            if let Some(rel) = catalog.relations.get_mut(&child) {
                 rel.parents = vec![table.clone()];
                 rel.bound = Some(bound.clone());
                 partition::inherit(catalog, table, &child);
             }
+            partition::inherit(catalog, table, &child);
             Known
         }
         ActionKind::DetachPartition { child, .. } => {
-            let child = catalog.resolve(child);
-            if let Some(rel) = child.and_then(|child| catalog.relations.get_mut(&child)) {
-                rel.parents.retain(|parent| parent != table);
+            let Some(child) = catalog.resolve(child) else {
+                return Unknown;
+            };
+            if let Some(rel) = catalog.relations.get_mut(&child) {
                 rel.bound = None;
                 rel.indexes.iter_mut().for_each(|own| own.parent = None);
                 rel.constraints.iter_mut().for_each(|own| own.inherited = false);
             }
+            leave(catalog, &child, table);
             Known
         }
-        ActionKind::Inherit { .. } | ActionKind::NoInherit { .. } | ActionKind::Other { .. } => Unknown,
+        ActionKind::Inherit { parent } => {
+            let Some(parent) = catalog.resolve(parent) else {
+                return Unknown;
+            };
+            if let Some(rel) = catalog.relations.get_mut(table) {
+                rel.parents.push(parent);
+            }
+            Guessed
+        }
+        ActionKind::NoInherit { parent } => {
+            let Some(parent) = catalog.resolve(parent) else {
+                return Unknown;
+            };
+            leave(catalog, table, &parent);
+            Guessed
+        }
+        ActionKind::Other { .. } => Unknown,
         ActionKind::ReplicaIdentity { to } => {
             if let Some(rel) = catalog.relations.get_mut(table) {
                 rel.replica_identity.clone_from(to);
@@ -201,7 +240,6 @@ pub(crate) fn apply(catalog: &mut Catalog, table: &Name, action: &ActionKind) ->
             Known
         }
         ActionKind::SetIdentity { .. }
-        | ActionKind::SetExpression { .. }
         | ActionKind::ColumnOptions { .. }
         | ActionKind::ColumnStorage { .. }
         | ActionKind::RelationOptions
@@ -216,7 +254,7 @@ pub(crate) fn apply(catalog: &mut Catalog, table: &Name, action: &ActionKind) ->
 }
 
 /// With a column go its indexes and its constraints, those over several columns too.
-fn drop_column(catalog: &mut Catalog, table: &Name, column: &str) {
+pub(super) fn drop_column(catalog: &mut Catalog, table: &Name, column: &str) {
     let uses = |expression: &Option<Expression>| expression.as_ref().is_some_and(|e| e.columns.contains(column));
     let own = BTreeSet::from([column.to_owned()]);
     each(catalog, table, |rel| {
@@ -244,27 +282,47 @@ fn drop_column(catalog: &mut Catalog, table: &Name, column: &str) {
     });
 }
 
-fn drop_constraint(catalog: &mut Catalog, table: &Name, name: &str) {
+/// A child that stands by itself again: what it has of its parent is its own.
+fn leave(catalog: &mut Catalog, child: &Name, parent: &Name) {
+    let Some(rel) = catalog.relations.get_mut(child) else {
+        return;
+    };
+    rel.parents.retain(|known| known != parent);
+    if !rel.parents.is_empty() {
+        return;
+    }
+    rel.indexes.iter_mut().for_each(|index| index.parent = None);
+    rel.constraints
+        .iter_mut()
+        .for_each(|constraint| constraint.inherited = false);
+}
+
+fn drop_constraint(catalog: &mut Catalog, table: &Name, name: &str, cascade: bool) {
     let Some(rel) = catalog.relations.get_mut(table) else {
         return;
     };
-    if let Some(dropped) = rel.constraints.iter().find(|c| c.name == name)
-        && dropped.kind == ConstraintKind::NotNull
-    {
-        let columns = dropped.columns.clone();
+    let Some(dropped) = rel.constraints.iter().find(|c| c.name == name).cloned() else {
+        return;
+    };
+    if dropped.kind == ConstraintKind::NotNull {
         rel.columns
             .iter_mut()
-            .filter(|c| columns.contains(&c.name))
+            .filter(|c| dropped.columns.contains(&c.name))
             .for_each(|c| c.not_null = false);
     }
     let index = rel.indexes.iter().find(|own| own.constraint.as_deref() == Some(name));
     let index = index.map(|own| own.name.clone());
-    let gone = rel.constraint(name).cloned();
     rel.constraints.retain(|c| c.name != name);
     if let Some(index) = index {
         partition::take_index(catalog, table, &index);
     }
-    if let Some(gone) = gone {
-        partition::take_constraint(catalog, table, &gone);
+    partition::take_constraint(catalog, table, &dropped);
+    // Keys that point at it go with it.
+    if cascade && matches!(dropped.kind, ConstraintKind::PrimaryKey | ConstraintKind::Unique) {
+        for rel in catalog.relations.values_mut() {
+            rel.constraints.retain(|c| {
+                !matches!(&c.kind, ConstraintKind::ForeignKey { references, columns } if references == table && *columns == dropped.columns)
+            });
+        }
     }
 }

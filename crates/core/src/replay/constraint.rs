@@ -1,21 +1,12 @@
-//! `ADD CONSTRAINT`, with the index that comes with it.
+//! Table constraints, with the indexes of keys, and what partitions and children get of them.
 
-use super::create::set_not_null;
 use super::names::{addition, index_column_names};
 use super::partition;
+use super::table::set_not_null;
 use crate::catalog::{Catalog, Constraint, ConstraintKind, Index, Origin, RelationKind};
 use crate::quote::{Ident, Name};
 use crate::sql::{ConstraintDef, ConstraintKindDef, ExcludeDef, KeyDef};
 use std::collections::BTreeSet;
-
-/// Whether what is made goes to partitions and children too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// `ONLY`.
-    Alone,
-    /// All below as well.
-    Family,
-}
 
 /// The name that a constraint has or would get.
 pub fn constraint_name(catalog: &Catalog, table: &Name, def: &ConstraintDef) -> String {
@@ -53,9 +44,16 @@ pub fn constraint_name(catalog: &Catalog, table: &Name, def: &ConstraintDef) -> 
     }
 }
 
-/// Adds a table constraint, with its index where it has one.
+/// Adds a table constraint, with its index where it has one, and to the children what they get of it. One whose name is
+/// taken is not added: the server refuses it.
 pub(super) fn add_constraint(catalog: &mut Catalog, table: &Name, def: &ConstraintDef, reach: Reach) {
     let name = constraint_name(catalog, table, def);
+    if catalog
+        .relation(table)
+        .is_none_or(|rel| rel.constraint(&name).is_some())
+    {
+        return;
+    }
     let kind = match &def.kind {
         ConstraintKindDef::Check(expression) => ConstraintKind::Check(expression.clone()),
         ConstraintKindDef::NotNull => ConstraintKind::NotNull,
@@ -74,7 +72,15 @@ pub(super) fn add_constraint(catalog: &mut Catalog, table: &Name, def: &Constrai
             ConstraintKind::ForeignKey { references, columns }
         }
     };
-    let mut columns = def.columns.clone();
+    let mut columns = match &kind {
+        // What the text names and the table has.
+        ConstraintKind::Check(_) => {
+            let own = |column: &&String| catalog.relation(table).is_some_and(|rel| rel.column(column).is_some());
+            let used = def.columns.iter().filter(own).cloned();
+            in_order(catalog, table, &used.collect())
+        }
+        _ => def.columns.clone(),
+    };
     if let ConstraintKindDef::PrimaryKey(key) | ConstraintKindDef::Unique(key) = &def.kind {
         if let Some(using) = &key.using_index {
             columns = index_columns(catalog, table, using);
@@ -86,16 +92,13 @@ pub(super) fn add_constraint(catalog: &mut Catalog, table: &Name, def: &Constrai
     if let ConstraintKindDef::Exclude(exclude) = &def.kind {
         exclude_index(catalog, table, &name, exclude);
     }
-    if matches!(kind, ConstraintKind::PrimaryKey | ConstraintKind::NotNull) && !def.not_valid {
+    if kind == ConstraintKind::PrimaryKey {
         for column in &columns {
-            mark_not_null(catalog, table, column, matches!(kind, ConstraintKind::NotNull));
+            set_not_null(catalog, table, column);
         }
     }
-    let Some(rel) = catalog.relations.get_mut(table) else {
-        return;
-    };
-    let made = Constraint {
-        name,
+    let added = Constraint {
+        name: name.clone(),
         kind,
         columns,
         valid: !def.not_valid,
@@ -103,31 +106,61 @@ pub(super) fn add_constraint(catalog: &mut Catalog, table: &Name, def: &Constrai
         inherited: false,
         definition: def.definition.as_str().to_owned(),
     };
-    rel.constraints.push(made.clone());
-    let index = rel
-        .indexes
-        .iter_mut()
-        .find(|own| own.constraint.as_ref() == Some(&made.name));
+    if added.kind == ConstraintKind::NotNull && !replace_not_null(catalog, table, &added) {
+        return;
+    }
+    let Some(rel) = catalog.relations.get_mut(table) else {
+        return;
+    };
+    rel.constraints.push(added.clone());
     if rel.kind == RelationKind::PartitionedTable && reach == Reach::Alone {
-        if let Some(own) = index {
-            own.valid = false;
+        let mut own = rel.indexes.iter_mut();
+        if let Some(index) = own.find(|own| own.constraint.as_ref() == Some(&added.name)) {
+            index.valid = false;
         }
-    } else {
-        partition::spread_constraint(catalog, table, &made);
-        partition::spread_index(catalog, table, &made.name);
+    } else if reach == Reach::Family {
+        if added.kind == ConstraintKind::NotNull {
+            added
+                .columns
+                .iter()
+                .for_each(|column| set_not_null(catalog, table, column));
+        }
+        partition::spread_constraint(catalog, table, &added);
+        partition::spread_index(catalog, table, &added.name);
     }
 }
 
-fn mark_not_null(catalog: &mut Catalog, table: &Name, column: &str, constraint_follows: bool) {
-    if !constraint_follows {
-        set_not_null(catalog, table, column);
-    } else if let Some(found) = catalog
-        .relations
-        .get_mut(table)
-        .and_then(|rel| rel.columns.iter_mut().find(|c| c.name == column))
-    {
-        found.not_null = true;
+/// Whether what is made goes to partitions and children too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// `ONLY`.
+    Alone,
+    /// All below as well.
+    Family,
+}
+
+/// Columns in the order of the table, as the server lists those of a check.
+fn in_order(catalog: &Catalog, table: &Name, columns: &BTreeSet<String>) -> Vec<String> {
+    let all = catalog.relation(table).map_or(&[][..], |rel| &rel.columns);
+    all.iter()
+        .map(|c| c.name.clone())
+        .filter(|name| columns.contains(name))
+        .collect()
+}
+
+/// A column has one NOT NULL at the most; whether the constraint is to be added.
+fn replace_not_null(catalog: &mut Catalog, table: &Name, added: &Constraint) -> bool {
+    let Some(rel) = catalog.relations.get_mut(table) else {
+        return false;
+    };
+    let present = rel
+        .constraints
+        .iter()
+        .any(|c| c.kind == ConstraintKind::NotNull && c.columns == added.columns);
+    for column in rel.columns.iter_mut().filter(|c| added.columns.contains(&c.name)) {
+        column.not_null = true;
     }
+    !present
 }
 
 /// Columns of a table's primary key.
@@ -164,7 +197,7 @@ fn key_index(catalog: &mut Catalog, table: &Name, name: &str, def: &ConstraintDe
         origin: Origin::Created,
         method: "btree".to_owned(),
         keys: def.columns.clone(),
-        include: Vec::new(),
+        include: key.include.clone(),
         expressions: None,
         predicate: None,
         unique: true,

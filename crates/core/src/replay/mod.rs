@@ -5,12 +5,18 @@
 //! whoever has a server reads the catalog again.
 
 pub mod names;
-mod alter;
+mod query;
+mod index;
 mod constraint;
-mod create;
+mod table;
+mod alter;
 mod partition;
 mod publication;
+mod extensions;
+mod object;
 mod remove;
+mod body;
+mod playback;
 
 use crate::catalog::{Catalog, RelationKind, Size, TypeDef};
 use crate::sql::{DmlVerb, Kind, NameRef, Query, Statement};
@@ -20,36 +26,53 @@ use crate::sql::{DmlVerb, Kind, NameRef, Query, Statement};
 pub enum Certainty {
     /// It does.
     Known,
+    /// What there is, is known; but not each name that the server chose, or each text.
+    Guessed,
     /// Something may have happened that the text does not tell.
     Unknown,
 }
 
 use Certainty::{Known, Unknown};
 pub(crate) use alter::{apply as apply_action, pass};
+pub(crate) use body::apply_inner;
+pub use body::{Bodies, inside};
 pub use constraint::constraint_name;
 pub(crate) use constraint::primary_key;
-pub use create::index_name;
+pub use index::index_name;
+pub use playback::Playback;
 
 /// Brings the catalog to the state after a statement that succeeds.
 pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
     match &statement.kind {
-        Kind::CreateTable(create) => create::table(catalog, create),
-        Kind::CreateTableAs(create) => create::table_as(catalog, create),
-        Kind::CreateView { name, query, .. } => create::view(catalog, name, query, RelationKind::View),
+        Kind::CreateTable(create) => table::create(catalog, create),
+        Kind::CreateTableAs(create) => object::table_as(catalog, create),
+        Kind::CreateView {
+            name,
+            temporary,
+            columns,
+            query,
+            select,
+            ..
+        } => {
+            let made = object::Made {
+                name,
+                temporary: *temporary,
+                columns,
+                query,
+                select,
+            };
+            object::view(catalog, &made, RelationKind::View)
+        }
         Kind::AlterTable(alter) => alter::table(catalog, alter),
-        Kind::CreateIndex(index) => create::index(catalog, index),
+        Kind::CreateIndex(index) => index::create(catalog, index),
         Kind::Drop(drop) => remove::drop(catalog, drop),
         Kind::Rename(rename) => remove::rename(catalog, rename),
         Kind::SetSchema { object, name, schema } => remove::set_schema(catalog, *object, name, schema),
-        Kind::CreateEnum { name, labels } => {
-            let name = catalog.target(name);
-            catalog.types.insert(name, TypeDef::Enum(labels.clone()));
-            Known
-        }
+        Kind::CreateEnum { name, labels } => object::make_type(catalog, name, TypeDef::Enum(labels.clone())),
         Kind::AddEnumValue {
             name, label, beside, ..
         } => {
-            create::enum_value(catalog, name, label, beside.as_ref());
+            object::enum_value(catalog, name, label, beside.as_ref());
             Known
         }
         Kind::RenameEnumValue { name, from, to } => {
@@ -66,57 +89,39 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
             name,
             base,
             constrained,
-        } => {
-            let name = catalog.target(name);
-            catalog.types.insert(
-                name,
-                TypeDef::Domain {
-                    base: base.display.clone(),
-                    constrained: *constrained,
-                },
-            );
-            Known
-        }
-        Kind::CreateType { name, composite } => {
-            let name = catalog.target(name);
-            catalog
-                .types
-                .insert(name, if *composite { TypeDef::Composite } else { TypeDef::Other });
-            Known
-        }
+        } => object::domain(catalog, name, base, *constrained),
+        Kind::AlterDomain { name, constrains, .. } => object::alter_domain(catalog, name, *constrains),
+        Kind::CreateType { name, composite } => object::make_type(
+            catalog,
+            name,
+            if *composite { TypeDef::Composite } else { TypeDef::Other },
+        ),
         Kind::CreateSequence {
             name,
             temporary,
             owned_by,
             ..
-        } => create::sequence(catalog, name, *temporary, owned_by.as_ref()),
+        } => object::sequence(catalog, name, *temporary, owned_by.as_ref()),
         Kind::AlterSequence { name, owned_by, .. } => {
-            create::own_sequence(catalog, name, owned_by.as_ref());
+            object::own_sequence(catalog, name, owned_by.as_ref());
             Known
         }
-        Kind::CreateFunction(function) => create::function(catalog, function),
+        Kind::CreateFunction(function) => object::function(catalog, function),
         Kind::CreateTrigger {
             name,
             table,
             function,
             columns,
             ..
-        } => create::trigger(catalog, name, table, function, columns),
-        Kind::Policy { name, table, uses, .. } => create::policy(catalog, name, table, uses),
+        } => object::trigger(catalog, name, table, function, columns),
+        Kind::Policy { name, table, uses, .. } => object::policy(catalog, name, table, uses),
         Kind::CreateSchema {
             name, with_elements, ..
         } => {
             catalog.schemas.insert(name.clone());
             if *with_elements { Unknown } else { Known }
         }
-        // An extension brings functions, types and perhaps tables.
-        Kind::CreateExtension { name, .. } => {
-            if catalog.extensions.insert(name.clone()) {
-                Unknown
-            } else {
-                Known
-            }
-        }
+        Kind::CreateExtension { name, schema, .. } => extensions::create(catalog, name, schema.as_deref()),
         Kind::Dml(dml) => {
             let grown = match dml.verb {
                 DmlVerb::Insert | DmlVerb::Merge => {
@@ -124,40 +129,26 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
                 }
                 DmlVerb::Update | DmlVerb::Delete => Known,
             };
-            if calls_user_code(catalog, &dml.query.functions) {
-                Unknown
-            } else {
-                grown
-            }
+            grown.max(body::run(catalog, statement))
         }
         Kind::Copy {
             table: Some(table),
             from: true,
             ..
         } => grow(catalog, table, None),
-        Kind::Select(query) => {
-            if calls_user_code(catalog, &query.functions) {
-                Unknown
-            } else {
-                Known
-            }
-        }
+        Kind::Select(_) | Kind::Do { .. } | Kind::Call { .. } => body::run(catalog, statement),
         Kind::Set { name, values, local } => {
             if name == "search_path" && !*local {
                 catalog.search_path.clone_from(values);
             }
             if name == "timezone" {
-                catalog.time_zone = values.first().cloned().unwrap_or_else(|| catalog.time_zone.clone());
+                catalog.time_zone = values.first().cloned().or_else(|| catalog.time_zone.clone());
             }
             Known
         }
-        Kind::AlterDomain { .. }
         // The server chooses the name.
-        | Kind::CreateStatistics { name: None, .. }
-        | Kind::Do { .. }
-        | Kind::Call { .. }
-        | Kind::Other { .. }
-        | Kind::OutsideTransaction { .. } => Unknown,
+        Kind::CreateStatistics { name: None, .. } => Certainty::Guessed,
+        Kind::Other { .. } | Kind::OutsideTransaction { .. } => Unknown,
         Kind::Refresh { .. }
         | Kind::Owner { .. }
         | Kind::CreateRule { .. }
@@ -189,11 +180,11 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
     }
 }
 
-/// A function made by a user may do anything.
+/// Whether a call may change something: of functions made by users only the volatile ones may.
 pub(crate) fn calls_user_code(catalog: &Catalog, functions: &[String]) -> bool {
     functions
         .iter()
-        .any(|function| catalog.resolve_function(&NameRef::dotted(function)).is_some())
+        .any(|function| !body::called(catalog, function).is_empty())
 }
 
 /// How many rows an `INSERT` adds at the most, as far as its sources tell: a join of small tables counts as their sum.

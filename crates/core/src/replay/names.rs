@@ -3,9 +3,9 @@
 //! The rules of the second half are `makeObjectName`, `ChooseRelationName`, `ChooseConstraintName` and
 //! `ChooseIndexName` of PostgreSQL's `indexcmds.c` and `pg_constraint.c`.
 
-use crate::catalog::{Catalog, Index};
-use crate::quote::Name;
-use crate::sql::NameRef;
+use crate::catalog::{Catalog, Expression, Index, TEMPORARY};
+use crate::quote::{Ident, Name};
+use crate::sql::{NameRef, TypeRef};
 use std::collections::BTreeSet;
 
 /// The longest identifier, in bytes.
@@ -45,19 +45,63 @@ impl Catalog {
         on(&found).cloned()
     }
 
+    /// Temporary things come first, unless the path says otherwise; functions among them are never found by a bare name.
     fn lookup(&self, name: &NameRef, exists: impl Fn(&Name) -> bool) -> Option<Name> {
-        let schemas = match &name.schema {
-            Some(schema) => std::slice::from_ref(schema),
-            None => &self.search_path[..],
-        };
-        let mut candidates = schemas.iter().map(|schema| Name::new(schema, &name.name));
-        candidates.find(|candidate| exists(candidate))
+        let found = |schema: &str| Some(Name::new(schema, &name.name)).filter(&exists);
+        match &name.schema {
+            Some(schema) => found(schema),
+            None => std::iter::once(TEMPORARY)
+                .filter(|schema| !self.search_path.iter().any(|named| named == schema))
+                .chain(self.search_path.iter().map(String::as_str))
+                .find_map(found),
+        }
     }
 
-    /// Where an object of that name is created: the written schema, or the first of the search path.
+    /// Where an object of that name is created: the written schema, or the first of the search path that is there.
     pub fn target(&self, name: &NameRef) -> Name {
-        let schema = name.schema.clone().or_else(|| self.search_path.first().cloned());
+        let there = |schema: &&String| self.schemas.contains(*schema) || *schema == TEMPORARY;
+        let named = |schema: &&String| !schema.is_empty() && *schema != "$user" && *schema != "pg_catalog";
+        let current = || {
+            let mut path = self.search_path.iter().filter(named);
+            path.clone().find(there).or_else(|| path.next()).cloned()
+        };
+        let schema = name.schema.clone().or_else(current);
         Name::new(schema.unwrap_or_else(|| "public".to_owned()), &name.name)
+    }
+
+    /// Where a relation is created that may be temporary.
+    pub fn target_of(&self, name: &NameRef, temporary: bool) -> Name {
+        if temporary {
+            Name::new(TEMPORARY, &name.name)
+        } else {
+            self.target(name)
+        }
+    }
+
+    /// A type as the catalog prints it: a user's with the quotes it needs, and its schema where the path does not lead to it.
+    pub fn type_display(&self, type_ref: &TypeRef) -> String {
+        let Some(user) = &type_ref.user else {
+            return type_ref.display.clone();
+        };
+        let rest = type_ref.display.strip_prefix(&user.to_string()).unwrap_or_default();
+        let base = match self.resolve_type(user) {
+            Some(name) => self.type_name(&name),
+            None => match &user.schema {
+                Some(schema) => format!("{}.{}", quoted_if_needed(schema), quoted_if_needed(&user.name)),
+                None => quoted_if_needed(&user.name),
+            },
+        };
+        format!("{base}{rest}")
+    }
+
+    /// A user's type as `format_type` prints it.
+    pub fn type_name(&self, name: &Name) -> String {
+        let bare = quoted_if_needed(&name.name);
+        if self.resolve_type(&NameRef::bare(&name.name)).as_ref() == Some(name) {
+            bare
+        } else {
+            format!("{}.{bare}", quoted_if_needed(&name.schema))
+        }
     }
 
     /// The existing relation, or the place where it would be.
@@ -106,6 +150,32 @@ impl Catalog {
             let taken = others.contains(&name) || self.constraint_name_taken(&table.schema, &name);
             (name, taken)
         })
+    }
+}
+
+/// An identifier with quotes only where it needs them, words of the grammar not regarded.
+pub fn quoted_if_needed(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty() {
+        name.to_owned()
+    } else {
+        crate::sql!("{}", Ident(name)).as_str().to_owned()
+    }
+}
+
+/// A default without those that say NULL, which the server does not keep.
+pub(super) fn without_null(default: Option<Expression>) -> Option<Expression> {
+    default.filter(|default| {
+        let value = default.sql.split("::").next().unwrap_or_default().trim();
+        !value.eq_ignore_ascii_case("null")
+    })
+}
+
+/// A type's text without its modifier: `character varying(50)[]` is of type `character varying[]`.
+pub fn without_modifier(type_name: &str) -> String {
+    match (type_name.find('('), type_name.find(')')) {
+        (Some(from), Some(to)) if from < to => format!("{}{}", &type_name[..from], &type_name[to + 1..]),
+        _ => type_name.to_owned(),
     }
 }
 

@@ -25,8 +25,11 @@ pub(super) fn inherit(catalog: &mut Catalog, parent: &Name, child: &Name) {
             inherit_constraint(catalog, child, constraint);
         }
     }
-    for index in indexes {
-        inherit_index(catalog, parent, &index, child);
+    // A child by inheritance has indexes of its own.
+    if catalog.relation(child).is_some_and(|rel| rel.bound.is_some()) {
+        for index in indexes {
+            inherit_index(catalog, parent, &index, child);
+        }
     }
 }
 

@@ -1,11 +1,14 @@
 //! `DROP`, `RENAME` and `SET SCHEMA`.
 
-use super::Certainty::{self, Known, Unknown};
-use crate::catalog::{Catalog, ConstraintKind, TypeDef};
+use super::Certainty::{self, Guessed, Known, Unknown};
+use super::{extensions, object};
+use crate::catalog::{Catalog, ConstraintKind, Expression, Relation, RelationKind, TypeDef};
 use crate::quote::Name;
 use crate::sql::{Drop, NameRef, ObjectKind, Rename};
+use std::collections::BTreeSet;
 
 pub(super) fn drop(catalog: &mut Catalog, drop: &Drop) -> Certainty {
+    let mut certainty = Known;
     for (at, name) in drop.names.iter().enumerate() {
         let member = drop.members.get(at).map(String::as_str).unwrap_or_default();
         match drop.object {
@@ -15,6 +18,10 @@ pub(super) fn drop(catalog: &mut Catalog, drop: &Drop) -> Certainty {
             | ObjectKind::Sequence
             | ObjectKind::ForeignTable => {
                 if let Some(name) = catalog.resolve(name) {
+                    if drop.cascade {
+                        views_of(catalog, &name);
+                        defaults_of(catalog, &name);
+                    }
                     relation(catalog, &name);
                 }
             }
@@ -22,11 +29,18 @@ pub(super) fn drop(catalog: &mut Catalog, drop: &Drop) -> Certainty {
             ObjectKind::Type | ObjectKind::Domain => {
                 if let Some(name) = catalog.resolve_type(name) {
                     catalog.types.remove(&name);
+                    columns_of_type(catalog, &name);
                 }
             }
             ObjectKind::Function => {
                 if let Some(name) = catalog.resolve_function(name) {
-                    catalog.functions.remove(&name);
+                    let signature = drop.signatures.get(at).and_then(Option::as_deref);
+                    object::drop_function(catalog, &name, signature);
+                    if drop.cascade && !catalog.functions.contains_key(&name) {
+                        for rel in catalog.relations.values_mut() {
+                            rel.triggers.retain(|trigger| trigger.function != name);
+                        }
+                    }
                 }
             }
             ObjectKind::Trigger | ObjectKind::Policy => {
@@ -44,15 +58,13 @@ pub(super) fn drop(catalog: &mut Catalog, drop: &Drop) -> Certainty {
                     rel.statistics.retain(|own| own.name != name.name);
                 }
             }
-            ObjectKind::Schema => {
-                catalog.schemas.remove(&name.name);
-                catalog.relations.retain(|rel, _| rel.schema != name.name);
-                catalog.types.retain(|rel, _| rel.schema != name.name);
-                catalog.functions.retain(|rel, _| rel.schema != name.name);
-            }
+            ObjectKind::Schema => schema(catalog, &name.name),
             ObjectKind::Extension => {
-                catalog.extensions.remove(&name.name);
-                return Unknown;
+                let (types, own) = extensions::drop(catalog, &name.name);
+                for name in &types {
+                    columns_of_type(catalog, name);
+                }
+                certainty = certainty.max(own);
             }
             ObjectKind::Column
             | ObjectKind::Constraint
@@ -61,8 +73,107 @@ pub(super) fn drop(catalog: &mut Catalog, drop: &Drop) -> Certainty {
             | ObjectKind::Other => {}
         }
     }
-    // CASCADE takes along what the catalog may not hold.
-    if drop.cascade { Unknown } else { Known }
+    // CASCADE takes along what the catalog may not hold: rules, operators, defaults by function.
+    if drop.cascade {
+        certainty.max(Guessed)
+    } else {
+        certainty
+    }
+}
+
+fn schema(catalog: &mut Catalog, schema: &str) {
+    catalog.schemas.remove(schema);
+    let inside: Vec<Name> = catalog
+        .relations
+        .keys()
+        .filter(|name| name.schema == schema)
+        .cloned()
+        .collect();
+    for name in inside {
+        views_of(catalog, &name);
+        relation(catalog, &name);
+    }
+    let types: Vec<Name> = catalog
+        .types
+        .keys()
+        .filter(|name| name.schema == schema)
+        .cloned()
+        .collect();
+    for name in types {
+        catalog.types.remove(&name);
+        columns_of_type(catalog, &name);
+    }
+    catalog.functions.retain(|name, _| name.schema != schema);
+    for rel in catalog.relations.values_mut() {
+        rel.triggers.retain(|trigger| trigger.function.schema != schema);
+    }
+}
+
+/// Views that read a relation go with it, and those that read them.
+fn views_of(catalog: &mut Catalog, read: &Name) {
+    let views: Vec<Name> = readers(catalog, read, None);
+    for view in views {
+        views_of(catalog, &view);
+        relation(catalog, &view);
+    }
+}
+
+/// The same for one column.
+pub(super) fn views_of_column(catalog: &mut Catalog, read: &Name, column: &str) {
+    let views: Vec<Name> = readers(catalog, read, Some(column));
+    for view in views {
+        views_of(catalog, &view);
+        relation(catalog, &view);
+    }
+}
+
+fn readers(catalog: &Catalog, read: &Name, column: Option<&str>) -> Vec<Name> {
+    let is_reader = |rel: &Relation| {
+        let is_view = matches!(rel.kind, RelationKind::View | RelationKind::MaterializedView);
+        let columns = rel.reads.get(read).filter(|_| is_view);
+        columns.is_some_and(|columns| column.is_none_or(|column| columns.contains(column)))
+    };
+    let readers = catalog.relations.iter().filter(|(_, rel)| is_reader(rel));
+    readers.map(|(name, _)| name.clone()).collect()
+}
+
+/// Defaults that count with a sequence go with it.
+fn defaults_of(catalog: &mut Catalog, sequence: &Name) {
+    if catalog
+        .relation(sequence)
+        .is_none_or(|rel| rel.kind != RelationKind::Sequence)
+    {
+        return;
+    }
+    for column in catalog.relations.values_mut().flat_map(|rel| &mut rel.columns) {
+        let counts =
+            |default: &Expression| default.functions.contains("nextval") && default.sql.contains(&sequence.name);
+        if column.default.as_ref().is_some_and(counts) {
+            column.default = None;
+        }
+    }
+}
+
+/// Columns of a type that is gone.
+fn columns_of_type(catalog: &mut Catalog, of: &Name) {
+    let of_type = |rel: &Relation| {
+        let own = rel
+            .columns
+            .iter()
+            .filter(|column| column.user_type.as_ref() == Some(of));
+        own.map(|column| column.name.clone()).collect::<Vec<_>>()
+    };
+    let users: Vec<(Name, Vec<String>)> = catalog
+        .relations
+        .iter()
+        .map(|(name, rel)| (name.clone(), of_type(rel)))
+        .collect();
+    for (table, columns) in users {
+        for column in columns {
+            views_of_column(catalog, &table, &column);
+            super::alter::drop_column(catalog, &table, &column);
+        }
+    }
 }
 
 /// Takes a relation out, with the keys that point at it and the sequences it owns.
@@ -135,7 +246,7 @@ pub(super) fn rename(catalog: &mut Catalog, rename: &Rename) -> Certainty {
         }
         ObjectKind::Type | ObjectKind::Domain => {
             if let Some(old) = catalog.resolve_type(&rename.name) {
-                move_type(catalog, &old, old.sibling(to));
+                move_type(catalog, &old, &old.sibling(to));
             }
             Known
         }
@@ -163,12 +274,12 @@ pub(super) fn rename(catalog: &mut Catalog, rename: &Rename) -> Certainty {
             }
             Known
         }
-        ObjectKind::Schema
-        | ObjectKind::Rule
-        | ObjectKind::Attribute
-        | ObjectKind::Extension
-        | ObjectKind::Statistics
-        | ObjectKind::Other => Unknown,
+        ObjectKind::Schema => {
+            rename_schema(catalog, &rename.name.name, to);
+            Guessed
+        }
+        ObjectKind::Attribute => Known,
+        ObjectKind::Rule | ObjectKind::Extension | ObjectKind::Statistics | ObjectKind::Other => Unknown,
     }
 }
 
@@ -198,6 +309,7 @@ fn move_relation(catalog: &mut Catalog, old: &Name, new: &Name) {
     let Some(rel) = catalog.relations.remove(old) else {
         return;
     };
+    let moved: BTreeSet<String> = rel.indexes.iter().map(|index| index.name.clone()).collect();
     catalog.relations.insert(new.clone(), rel);
     let swap = |name: &mut Name| {
         if name == old {
@@ -208,6 +320,16 @@ fn move_relation(catalog: &mut Catalog, old: &Name, new: &Name) {
         rel.parents.iter_mut().for_each(swap);
         if let Some((owner, _)) = &mut rel.owned_by {
             swap(owner);
+        }
+        for index in &mut rel.indexes {
+            // The indexes live in the schema of their table.
+            if let Some(parent) = &mut index.parent
+                && old.schema != new.schema
+                && parent.schema == old.schema
+                && moved.contains(&parent.name)
+            {
+                parent.schema.clone_from(&new.schema);
+            }
         }
         if let Some(columns) = rel.reads.remove(old) {
             rel.reads.insert(new.clone(), columns);
@@ -220,15 +342,47 @@ fn move_relation(catalog: &mut Catalog, old: &Name, new: &Name) {
     }
 }
 
-fn move_type(catalog: &mut Catalog, old: &Name, new: Name) {
+fn move_type(catalog: &mut Catalog, old: &Name, new: &Name) {
+    let before = catalog.type_name(old);
     let Some(def) = catalog.types.remove(old) else { return };
+    catalog.types.insert(new.clone(), def);
+    let after = catalog.type_name(new);
     for column in catalog.relations.values_mut().flat_map(|rel| &mut rel.columns) {
         if column.user_type.as_ref() == Some(old) {
             column.user_type = Some(new.clone());
-            column.type_name = column.type_name.replace(&old.name, &new.name);
+            if let Some(rest) = column.type_name.strip_prefix(&before) {
+                column.type_name = format!("{after}{rest}");
+            }
         }
     }
-    catalog.types.insert(new, def);
+}
+
+fn rename_schema(catalog: &mut Catalog, from: &str, to: &str) {
+    if !catalog.schemas.remove(from) {
+        return;
+    }
+    catalog.schemas.insert(to.to_owned());
+    let inside = |name: &&Name| name.schema == from;
+    let relations: Vec<Name> = catalog.relations.keys().filter(inside).cloned().collect();
+    for old in relations {
+        move_relation(catalog, &old, &Name::new(to, &old.name));
+    }
+    let types: Vec<Name> = catalog.types.keys().filter(inside).cloned().collect();
+    for old in types {
+        let new = Name::new(to, &old.name);
+        move_type(catalog, &old, &new);
+    }
+    let functions: Vec<Name> = catalog.functions.keys().filter(inside).cloned().collect();
+    for old in functions {
+        if let Some(overloads) = catalog.functions.remove(&old) {
+            catalog.functions.insert(Name::new(to, &old.name), overloads);
+        }
+    }
+    for trigger in catalog.relations.values_mut().flat_map(|rel| &mut rel.triggers) {
+        if trigger.function.schema == from {
+            to.clone_into(&mut trigger.function.schema);
+        }
+    }
 }
 
 /// Expressions keep the old name in their text; what they use is renamed.
@@ -238,7 +392,7 @@ fn rename_column(catalog: &mut Catalog, table: &Name, from: &str, to: &str) -> C
             to.clone_into(name);
         }
     };
-    let swap_set = |set: &mut std::collections::BTreeSet<String>| {
+    let swap_set = |set: &mut BTreeSet<String>| {
         if set.remove(from) {
             set.insert(to.to_owned());
         }
@@ -261,8 +415,14 @@ fn rename_column(catalog: &mut Catalog, table: &Name, from: &str, to: &str) -> C
         }
         rel.triggers.iter_mut().for_each(|t| swap_set(&mut t.columns));
         rel.policies.iter_mut().for_each(|p| swap_set(&mut p.columns));
+        rel.partition_key.iter_mut().for_each(|key| swap_set(&mut key.columns));
+        let defaults = rel.columns.iter_mut().filter_map(|c| c.default.as_mut());
+        defaults.for_each(|default| swap_set(&mut default.columns));
     }
     for rel in catalog.relations.values_mut() {
+        if let Some(read) = rel.reads.get_mut(table) {
+            swap_set(read);
+        }
         if let Some((owner, column)) = &mut rel.owned_by
             && owner == table
         {
@@ -277,7 +437,7 @@ fn rename_column(catalog: &mut Catalog, table: &Name, from: &str, to: &str) -> C
         }
     }
     // Index and constraint definitions hold the old name in their text.
-    Unknown
+    Guessed
 }
 
 pub(super) fn set_schema(catalog: &mut Catalog, object: ObjectKind, name: &NameRef, schema: &str) -> Certainty {
@@ -305,7 +465,7 @@ pub(super) fn set_schema(catalog: &mut Catalog, object: ObjectKind, name: &NameR
                 return Unknown;
             }
             let new = Name::new(schema, &old.name);
-            move_type(catalog, &old, new);
+            move_type(catalog, &old, &new);
             Known
         }
         _ => Unknown,

@@ -6,6 +6,7 @@
 use super::{Scene, is_shared, reads_much};
 use crate::effect::Effect;
 use crate::quote::Name;
+use crate::replay;
 use crate::sql::{Kind, Query, Statement};
 
 /// Functions of the server's own that make any number of rows, or wait.
@@ -25,6 +26,7 @@ const LONG: &[&str] = &[
 pub(crate) fn is_open_ended(statement: &Statement, effect: &Effect, scene: &Scene<'_>) -> bool {
     let is_much = |name: &Name| reads_much(scene, name);
     effect.opaque.is_some()
+        || calls_code(statement, scene)
         || effect.reads.iter().chain(&effect.changes).any(is_much)
         // A table of this migration, filled by it.
         || effect
@@ -42,6 +44,11 @@ pub(crate) fn is_open_ended(statement: &Statement, effect: &Effect, scene: &Scen
             }
             _ => false,
         }
+}
+
+/// A function made by a user takes as long as it takes, whatever its text says.
+pub(super) fn calls_code(statement: &Statement, scene: &Scene<'_>) -> bool {
+    !matches!(statement.kind, Kind::Do { .. }) && replay::inside(scene.catalog, statement).is_some()
 }
 
 fn calls_long(query: &Query) -> bool {

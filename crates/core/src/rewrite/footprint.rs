@@ -102,7 +102,7 @@ pub(super) fn of(statement: &Statement, catalog: &Catalog) -> Footprint {
             for constraint in &create.constraints {
                 print = of_constraint(print, catalog, &name, constraint);
             }
-            for parent in create.parents.iter().chain(&create.like) {
+            for parent in create.parents.iter().chain(create.like.iter().map(|like| &like.source)) {
                 print = print.read(relation(parent));
             }
             print

@@ -80,8 +80,8 @@ pub(super) fn of(statement: &Statement, scene: &Scene<'_>) -> Undo {
         },
         Kind::CreateFunction(function) => {
             let name = catalog.target(&function.name);
-            let simple = function
-                .arguments
+            let arguments = function.signature();
+            let simple = arguments
                 .chars()
                 .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || " ,_()[]".contains(c));
             if catalog.functions.contains_key(&name) || !simple {
@@ -91,11 +91,7 @@ pub(super) fn of(statement: &Statement, scene: &Scene<'_>) -> Undo {
                 ));
             }
             one(
-                sql!(
-                    "DROP ROUTINE IF EXISTS {}({})",
-                    name,
-                    SqlText::verbatim(&function.arguments)
-                ),
+                sql!("DROP ROUTINE IF EXISTS {}({})", name, SqlText::verbatim(arguments)),
                 Vec::new(),
             )
         }

@@ -22,6 +22,8 @@ pub struct Found {
     pub locks: Vec<EffectLock>,
     /// What to do here, where it is more than the rule's own help.
     pub help: Option<String>,
+    /// The place of the statement inside a block, counted from where the block begins.
+    pub inside: Option<Span>,
 }
 
 /// Work that keeps others out of a table in use.

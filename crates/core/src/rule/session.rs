@@ -21,7 +21,7 @@ impl Session {
     /// Before the first of so many statements.
     pub fn of_file(model: TransactionModel, statements: usize) -> Self {
         Self {
-            together: model == TransactionModel::Whole && statements > 1,
+            together: model.is_together(statements),
             ..Self::default()
         }
     }
@@ -128,8 +128,8 @@ mod tests {
     #[test]
     fn transactions_are_followed() {
         let open = |model, text| after(model, text).in_transaction();
-        assert!(!open(TransactionModel::Whole, "SELECT 1"));
-        assert!(open(TransactionModel::Whole, "SELECT 1; SELECT 2"));
+        assert!(!open(TransactionModel::Message, "SELECT 1"));
+        assert!(open(TransactionModel::Message, "SELECT 1; SELECT 2"));
         assert!(!open(TransactionModel::PerStatement, "BEGIN; SELECT 1; COMMIT"));
         assert!(open(TransactionModel::PerStatement, "BEGIN; SELECT 1"));
     }

@@ -25,7 +25,7 @@ rule! {
     /// ```sql bad
     /// CREATE TABLE "Tip" (id int PRIMARY KEY, amount int, "userId" int, note varchar(50));
     /// -- next migration
-    /// DO $$ BEGIN EXECUTE 'ALTER TABLE "Tip" ' || 'ADD COLUMN x int'; END $$;
+    /// DO $$ BEGIN EXECUTE 'ALTER TABLE "Tip" ADD COLUMN ' || current_user || ' int'; END $$;
     /// ```
     ///
     /// ```sql safe

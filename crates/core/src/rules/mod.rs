@@ -42,11 +42,10 @@ pub(crate) mod type_change_rewrites_table;
 pub(crate) mod unique_builds_index;
 pub(crate) mod validate_in_same_transaction;
 
-use crate::effect::effect;
+use crate::effect;
 use crate::finding::{Category, Severity};
 use crate::replay;
-use crate::rule::{Block, Context, Found, Rule};
-use crate::sql::Kind;
+use crate::rule::{Block, Context, Found, Rule, Surroundings};
 
 /// Every rule, those that are most often met first.
 pub static ALL: &[&Rule] = &[
@@ -100,12 +99,22 @@ pub fn find(code: &str) -> Option<&'static Rule> {
 
 /// What all rules find in a statement; the general ones explain only what no other has explained.
 pub(crate) fn findings(context: &Context<'_>) -> Vec<(&'static Rule, Found)> {
+    let mut found = inside(context);
+    let whole = judged_besides(context, &found);
+    found.extend(whole);
+    found
+}
+
+fn judged(context: &Context<'_>) -> Vec<(&'static Rule, Found)> {
+    judged_besides(context, &[])
+}
+
+/// What all rules find in a statement, but for what is known of the statements inside it.
+fn judged_besides(context: &Context<'_>, inside: &[(&'static Rule, Found)]) -> Vec<(&'static Rule, Found)> {
     let mut found = run(context, false);
-    found.extend(inside_block(context));
     let explained = |block: &Block| {
-        found
-            .iter()
-            .any(|(_, found)| found.blocks.iter().any(|b| b.is_same(block)))
+        let all = found.iter().chain(inside);
+        all.flat_map(|(_, found)| &found.blocks).any(|b| b.is_same(block))
     };
     let rest: Vec<Block> = context
         .blocks
@@ -121,6 +130,11 @@ pub(crate) fn findings(context: &Context<'_>) -> Vec<(&'static Rule, Found)> {
         };
         found.extend(run(&rest, true));
     }
+    found.retain(|(rule, own)| {
+        !inside
+            .iter()
+            .any(|(known, other)| known == rule && other.message == own.message)
+    });
     found
 }
 
@@ -131,25 +145,36 @@ fn run(context: &Context<'_>, general: bool) -> Vec<(&'static Rule, Found)> {
         .collect()
 }
 
-/// A `DO` block keeps others out for the reasons of the statements in it.
-fn inside_block(context: &Context<'_>) -> Vec<(&'static Rule, Found)> {
-    let Kind::Do { body } = &context.statement.kind else {
+/// Blocks and called functions are judged by the statements in them, as if they were written there.
+fn inside(context: &Context<'_>) -> Vec<(&'static Rule, Found)> {
+    let Some(bodies) = replay::inside(context.catalog, context.statement) else {
         return Vec::new();
     };
     let mut catalog = context.catalog.clone();
-    let mut found: Vec<(&'static Rule, Found)> = Vec::new();
-    for statement in &body.statements {
-        let effect = effect(statement, &catalog);
-        let inner = Context::new(statement, &effect, &catalog, context.small_rows);
-        for one in run(&inner, false) {
-            let known = found.iter().any(|known| known == &one);
-            if !one.1.blocks.is_empty() && !known {
-                found.push(one);
+    let mut held = context.around.held.to_vec();
+    let mut all: Vec<(&'static Rule, Found)> = Vec::new();
+    for inner in &bodies.statements {
+        let effect = effect::of_inner(inner, &catalog);
+        let around = Surroundings {
+            held: &held,
+            session: context.around.session.clone(),
+            ..Surroundings::default()
+        };
+        let place = Context::within(&inner.statement, &effect, &catalog, context.small_rows, around);
+        let span = inner.statement.span;
+        for (rule, mut found) in judged(&place) {
+            let is_known = all
+                .iter()
+                .any(|(known, other)| *known == rule && other.message == found.message);
+            if !is_known {
+                found.inside = (span.end > span.start).then_some(span);
+                all.push((rule, found));
             }
         }
-        replay::apply(&mut catalog, statement);
+        held.extend(effect.locks.iter().cloned());
+        replay::apply_inner(&mut catalog, inner);
     }
-    found
+    all
 }
 
 /// The rule that explains why a statement blocks and works: refusals of the planner carry the same name.

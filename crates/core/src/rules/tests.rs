@@ -49,7 +49,7 @@ fn fired(text: &str, policy: &Policy) -> BTreeSet<String> {
             path: file.path.clone(),
             down: None,
             checksum: String::new(),
-            transaction: TransactionModel::Whole,
+            transaction: TransactionModel::Message,
         };
         let script = crate::sql::parse(&file).unwrap();
         let judged = lint(&migration, &file, &script, &mut known, policy);

@@ -8,13 +8,15 @@ mod object;
 mod room;
 mod publication;
 mod rows;
+mod query;
 mod statement;
 mod table;
 
 pub use directive::{Directive, DirectiveError};
-pub use lower::{Identifier, identifiers, normalised, parse};
+pub use lower::{Identifier, identifiers, normalised, parse, parse_function};
 pub use object::*;
 pub use publication::*;
+pub use query::*;
 pub use room::with_room;
 pub use rows::*;
 pub use statement::*;

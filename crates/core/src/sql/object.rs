@@ -1,6 +1,6 @@
 //! Other objects as written: drops, renames, functions, and changes of rows.
 
-use super::{Inserted, NameRef, Query};
+use super::{Inserted, NameRef, Query, TypeRef};
 use crate::catalog::{Expression, Volatility};
 
 /// `DROP`.
@@ -12,6 +12,8 @@ pub struct Drop {
     pub names: Vec<NameRef>,
     /// For triggers, policies and rules their own names.
     pub members: Vec<String>,
+    /// For functions the types of their arguments, where they are written.
+    pub signatures: Vec<Option<Vec<TypeRef>>>,
     /// `IF EXISTS`.
     pub if_exists: bool,
     /// `CASCADE`.
@@ -60,13 +62,26 @@ pub enum ObjectKind {
     Other,
 }
 
+/// An argument of a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Argument {
+    /// `OUT`, `INOUT`, `VARIADIC`; empty for `IN`.
+    pub mode: &'static str,
+    /// Its name; may be empty.
+    pub name: String,
+    /// Its type.
+    pub type_ref: TypeRef,
+}
+
 /// `CREATE FUNCTION`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreateFunction {
     /// Its name.
     pub name: NameRef,
-    /// Argument types.
-    pub arguments: String,
+    /// Its arguments, those that come out among them.
+    pub arguments: Vec<Argument>,
+    /// What it returns, as written; empty for a procedure, or where only arguments come out.
+    pub returns: String,
     /// `OR REPLACE`.
     pub replace: bool,
     /// A procedure.
@@ -106,4 +121,13 @@ pub struct Dml {
     pub filtered: bool,
     /// Columns that it sets, with the columns of the target that the new values use.
     pub sets: Vec<(String, Expression)>,
+}
+
+impl CreateFunction {
+    /// The types of the arguments that go in, as written.
+    pub fn signature(&self) -> String {
+        let input = self.arguments.iter().filter(|argument| argument.mode != "OUT");
+        let types: Vec<&str> = input.map(|argument| argument.type_ref.display.as_str()).collect();
+        types.join(", ")
+    }
 }

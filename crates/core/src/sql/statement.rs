@@ -5,7 +5,7 @@
 
 use super::{
     AlterTable, CreateFunction, CreateIndex, CreateTable, CreateTableAs, Dml, Drop, ObjectKind, PublicationChange,
-    Rename, Rows, TypeRef,
+    Rename, Rows, Select, TypeRef,
 };
 use crate::catalog::Expression;
 use crate::lock::LockMode;
@@ -58,8 +58,14 @@ pub enum Kind {
         name: NameRef,
         /// `OR REPLACE`.
         replace: bool,
+        /// `TEMPORARY`.
+        temporary: bool,
+        /// Names given to its columns.
+        columns: Vec<String>,
         /// What it reads.
         query: Query,
+        /// The query's own columns.
+        select: Select,
     },
     /// `REFRESH MATERIALIZED VIEW`.
     Refresh {
@@ -132,6 +138,8 @@ pub enum Kind {
     AlterDomain {
         /// Its name.
         name: NameRef,
+        /// A CHECK or NOT NULL is added.
+        constrains: bool,
         /// Whether existing rows are read (ADD CONSTRAINT without NOT VALID, VALIDATE, SET NOT NULL).
         reads_rows: bool,
     },
@@ -229,6 +237,8 @@ pub enum Kind {
     CreateExtension {
         /// Its name.
         name: String,
+        /// Where its objects go.
+        schema: Option<String>,
         /// `IF NOT EXISTS`.
         if_not_exists: bool,
     },
@@ -355,22 +365,42 @@ pub struct Query {
 /// Statements inside a block or function body.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Body {
-    /// Those that could be read.
-    pub statements: Vec<Statement>,
-    /// Dynamic SQL or another language: there is more that could not be read.
-    pub opaque: bool,
+    /// Those that could be read, in the order of the text.
+    pub statements: Vec<Inner>,
+    /// Why there may be more than could be read.
+    pub opaque: Option<String>,
+}
+
+/// A statement inside a body.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inner {
+    /// The statement. Its span is its place inside the text of the statement that holds it; empty where that is not known.
+    pub statement: Statement,
+    /// Whether it runs.
+    pub when: When,
+}
+
+/// Whether a statement of a body runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum When {
+    /// It does.
+    Always,
+    /// If what it makes is missing, or what it takes away is there: the block has looked, or catches the error.
+    IfNeeded,
+    /// On a condition of which the text does not tell the outcome, or any number of times.
+    Perhaps,
 }
 
 /// `BEGIN` and its kin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each is the SQL word")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "each is the SQL word; a string is a savepoint's name")]
 pub enum TransactionVerb {
     Begin,
     Commit,
     Rollback,
-    Savepoint,
-    Release,
-    RollbackTo,
+    Savepoint(String),
+    Release(String),
+    RollbackTo(String),
     Prepared,
 }
 
@@ -406,7 +436,7 @@ impl NameRef {
 
 impl TransactionVerb {
     /// Whether it opens or closes a block, and nothing more.
-    pub fn is_boundary(self) -> bool {
+    pub fn is_boundary(&self) -> bool {
         matches!(self, Self::Begin | Self::Commit)
     }
 }

@@ -1,6 +1,6 @@
 //! Tables and indexes as written: definitions, and the actions of `ALTER TABLE`.
 
-use super::{NameRef, ObjectKind, Query};
+use super::{NameRef, ObjectKind, Query, Select};
 use crate::catalog::{Expression, Generated, ReplicaIdentity};
 use crate::quote::SqlText;
 
@@ -26,6 +26,8 @@ pub struct CreateTable {
     pub if_not_exists: bool,
     /// `TEMPORARY`.
     pub temporary: bool,
+    /// `ON COMMIT DROP`.
+    pub drop_on_commit: bool,
     /// `UNLOGGED`.
     pub unlogged: bool,
     /// Its own columns.
@@ -39,9 +41,36 @@ pub struct CreateTable {
     /// `PARTITION BY`.
     pub partition_key: Option<Expression>,
     /// `LIKE` sources.
-    pub like: Vec<NameRef>,
+    pub like: Vec<Like>,
     /// A foreign table.
     pub foreign: bool,
+}
+
+/// `LIKE source INCLUDING …`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Like {
+    /// The table.
+    pub source: NameRef,
+    /// What is included, as PostgreSQL's own set of bits (`TableLikeOption`).
+    pub including: u32,
+}
+
+impl Like {
+    /// `INCLUDING CONSTRAINTS`: its checks.
+    pub const CHECKS: u32 = 1 << 2;
+    /// `INCLUDING DEFAULTS`.
+    pub const DEFAULTS: u32 = 1 << 3;
+    /// `INCLUDING GENERATED`.
+    pub const GENERATED: u32 = 1 << 4;
+    /// `INCLUDING IDENTITY`.
+    pub const IDENTITY: u32 = 1 << 5;
+    /// `INCLUDING INDEXES`: with the keys.
+    pub const INDEXES: u32 = 1 << 6;
+
+    /// Whether it brings these too.
+    pub fn includes(&self, what: u32) -> bool {
+        self.including & what != 0
+    }
 }
 
 /// `CREATE TABLE AS` and its kin.
@@ -53,12 +82,18 @@ pub struct CreateTableAs {
     pub if_not_exists: bool,
     /// `TEMPORARY`.
     pub temporary: bool,
+    /// `ON COMMIT DROP`.
+    pub drop_on_commit: bool,
     /// A materialized view.
     pub materialized_view: bool,
     /// `WITH NO DATA` is false here.
     pub with_data: bool,
     /// What it reads.
     pub query: Query,
+    /// Names given to its columns.
+    pub columns: Vec<String>,
+    /// The query's own columns.
+    pub select: Select,
 }
 
 /// A column definition.
@@ -151,6 +186,8 @@ pub struct KeyDef {
     pub using_index: Option<String>,
     /// What stands behind `ON table` in the `CREATE UNIQUE INDEX` that makes the same index.
     pub index_rest: Option<SqlText>,
+    /// `INCLUDE`.
+    pub include: Vec<String>,
     /// `WITHOUT OVERLAPS` (18).
     pub without_overlaps: bool,
     /// `NULLS NOT DISTINCT` (15).

@@ -73,7 +73,7 @@ async fn read(client: &Client, search_path: &[String]) -> Result<(Catalog, Names
         publications,
         version,
         search_path: search_path.to_vec(),
-        time_zone: row.get(1),
+        time_zone: Some(row.get(1)),
         schemas: objects::read_schemas(client).await?,
         relations: names.by_name(relations),
         functions: objects::read_functions(client, version, &locked).await?,

@@ -94,7 +94,8 @@ pub(super) async fn read_functions(
         client
             .query(
                 r"SELECT n.nspname::text, p.proname::text, pg_catalog.pg_get_function_identity_arguments(p.oid),
-                         p.provolatile, l.lanname::text, p.prosrc
+                         p.provolatile, l.lanname::text, p.prosrc,
+                         coalesce(pg_catalog.pg_get_function_result(p.oid), '')
                   FROM pg_catalog.pg_proc p
                   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
                   JOIN pg_catalog.pg_language l ON l.oid = p.prolang
@@ -108,7 +109,8 @@ pub(super) async fn read_functions(
             .query(
                 r"SELECT n.nspname::text, p.proname::text, pg_catalog.pg_get_function_identity_arguments(p.oid),
                          p.provolatile, l.lanname::text,
-                         CASE WHEN p.prosqlbody IS NULL OR $1 THEN p.prosrc ELSE pg_catalog.pg_get_function_sqlbody(p.oid) END
+                         CASE WHEN p.prosqlbody IS NULL OR $1 THEN p.prosrc ELSE pg_catalog.pg_get_function_sqlbody(p.oid) END,
+                         coalesce(pg_catalog.pg_get_function_result(p.oid), '')
                   FROM pg_catalog.pg_proc p
                   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
                   JOIN pg_catalog.pg_language l ON l.oid = p.prolang
@@ -124,6 +126,7 @@ pub(super) async fn read_functions(
         let name = Name::new(row.get::<_, String>(0), row.get::<_, String>(1));
         functions.entry(name).or_default().push(Function {
             arguments: row.get(2),
+            returns: row.get(6),
             volatility: match letter(row.get(3)) {
                 'i' => Volatility::Immutable,
                 's' => Volatility::Stable,

@@ -126,9 +126,7 @@ pub(super) fn walk(
 fn pass(migration: &Migration, ground: &mut Ground) {
     let script = migration.up.as_ref().map(sql::parse);
     if let Some(Ok(script)) = script {
-        for statement in &script.statements {
-            ground.known.pass(statement);
-        }
+        ground.known.pass(migration.transaction, &script);
     }
 }
 

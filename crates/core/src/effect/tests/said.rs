@@ -29,6 +29,7 @@ impl Said {
     pub(super) fn of(row: &Row, major: u32) -> Self {
         let mut said = Said::default();
         let mut catalog = Catalog::empty(ServerVersion::of_major(major));
+        catalog.time_zone = Some("UTC".to_owned());
         let (Some(setup), Some(script)) = (statements(&row.setup), statements(&row.sql)) else {
             said.error = Some("42601".to_owned());
             return said;

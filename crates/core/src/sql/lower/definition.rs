@@ -210,6 +210,7 @@ fn key_def(constraint: &Constraint) -> Option<KeyDef> {
     Some(KeyDef {
         using_index: None,
         index_rest: Some(index_rest(index)?),
+        include: texts(&constraint.including),
         without_overlaps: constraint.without_overlaps,
         nulls_not_distinct: constraint.nulls_not_distinct,
     })

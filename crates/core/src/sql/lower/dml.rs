@@ -46,12 +46,15 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
             Some(target) => Kind::CreateTableAs(super::super::CreateTableAs {
                 name: relation(target),
                 if_not_exists: false,
-                temporary: target.relpersistence == "t",
+                temporary: super::table::is_temporary(target),
+                drop_on_commit: false,
                 materialized_view: false,
                 with_data: true,
                 query: query_of(node),
+                columns: Vec::new(),
+                select: super::query::select_stmt(select),
             }),
-            None => Kind::Select(query_of(node)),
+            None => setting(select).unwrap_or_else(|| Kind::Select(query_of(node))),
         },
         NodeEnum::ExplainStmt(_) | NodeEnum::PrepareStmt(_) | NodeEnum::ExecuteStmt(_) => Kind::Select(query_of(node)),
         NodeEnum::TruncateStmt(truncate) => Kind::Truncate {
@@ -123,6 +126,40 @@ fn only(nodes: &[Node]) -> Vec<NameRef> {
         _ => None,
     });
     vars.collect()
+}
+
+/// `SELECT set_config('search_path', '', false)`, as `pg_dump` writes it, is a `SET`.
+fn setting(select: &protobuf::SelectStmt) -> Option<Kind> {
+    let [target] = select.target_list.as_slice() else {
+        return None;
+    };
+    let NodeEnum::ResTarget(target) = target.node.as_ref()? else {
+        return None;
+    };
+    let NodeEnum::FuncCall(call) = target.val.as_ref()?.node.as_ref()? else {
+        return None;
+    };
+    if call.funcname.last().and_then(super::names::text).as_deref() != Some("set_config")
+        || !select.from_clause.is_empty()
+    {
+        return None;
+    }
+    let [name, value, local] = call.args.as_slice() else {
+        return None;
+    };
+    let value = super::names::constant(value)?;
+    let name = super::names::constant(name)?.to_lowercase();
+    let values = if name == "search_path" {
+        let parts = value.split(',').map(|part| part.trim().trim_matches('"').to_owned());
+        parts.collect()
+    } else {
+        vec![value]
+    };
+    Some(Kind::Set {
+        name,
+        values,
+        local: super::names::constant(local)? == "true",
+    })
 }
 
 fn vacuum_relation(node: &Node) -> Option<NameRef> {

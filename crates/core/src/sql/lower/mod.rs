@@ -9,11 +9,15 @@ mod object;
 mod publication;
 mod rows;
 mod body;
+mod dynamic;
+mod query;
 mod since;
 mod table;
 mod words;
 
 pub use words::{Word as Identifier, identifiers, normalised};
+
+pub use body::parse_function;
 
 use super::room;
 use super::{Directive, Kind, Script, Statement, SyntaxError, TransactionVerb};
@@ -175,6 +179,11 @@ fn parse_fragment(text: &str) -> Option<Vec<Statement>> {
 }
 
 fn lower(node: &NodeEnum, sql: &str) -> Kind {
+    if let NodeEnum::DoStmt(block) = node {
+        return Kind::Do {
+            body: body::of_block(block, sql),
+        };
+    }
     table::lower(node)
         .or_else(|| alter::lower(node))
         .or_else(|| publication::lower(node))
@@ -190,9 +199,9 @@ fn other(node: &NodeEnum, sql: &str) -> Kind {
             TransactionStmtKind::TransStmtBegin | TransactionStmtKind::TransStmtStart => TransactionVerb::Begin,
             TransactionStmtKind::TransStmtCommit => TransactionVerb::Commit,
             TransactionStmtKind::TransStmtRollback => TransactionVerb::Rollback,
-            TransactionStmtKind::TransStmtSavepoint => TransactionVerb::Savepoint,
-            TransactionStmtKind::TransStmtRelease => TransactionVerb::Release,
-            TransactionStmtKind::TransStmtRollbackTo => TransactionVerb::RollbackTo,
+            TransactionStmtKind::TransStmtSavepoint => TransactionVerb::Savepoint(t.savepoint_name.clone()),
+            TransactionStmtKind::TransStmtRelease => TransactionVerb::Release(t.savepoint_name.clone()),
+            TransactionStmtKind::TransStmtRollbackTo => TransactionVerb::RollbackTo(t.savepoint_name.clone()),
             _ => TransactionVerb::Prepared,
         }),
         NodeEnum::VariableSetStmt(set) => Kind::Set {

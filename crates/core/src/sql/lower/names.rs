@@ -87,7 +87,7 @@ pub(super) fn type_ref(name: &TypeName) -> TypeRef {
             last.as_str(),
             "serial" | "serial4" | "bigserial" | "serial8" | "smallserial" | "serial2"
         );
-    let typmods: Vec<String> = name.typmods.iter().filter_map(constant).collect();
+    let typmods: Vec<String> = name.typmods.iter().filter_map(modifier).collect();
     let base = builtin.map_or_else(
         || {
             if schema.as_deref() == Some("pg_catalog") {
@@ -114,6 +114,14 @@ pub(super) fn type_ref(name: &TypeName) -> TypeRef {
         user,
         serial,
         array,
+    }
+}
+
+/// A modifier: a number, or a word as in `geometry(Point, 4326)`.
+fn modifier(node: &Node) -> Option<String> {
+    match node.node.as_ref()? {
+        NodeEnum::ColumnRef(column) => column.fields.last().and_then(text),
+        _ => constant(node),
     }
 }
 

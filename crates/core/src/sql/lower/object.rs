@@ -1,11 +1,14 @@
 //! Everything that is created, dropped or renamed and is no table: types, views, functions, sequences, comments, grants.
 
-use super::super::{Body, CreateFunction, CreateTableAs, Drop, Kind, NameRef, ObjectKind, Query, Rename};
+use super::super::{Argument, CreateFunction, CreateTableAs, Drop, Kind, NameRef, ObjectKind, Query, Rename, TypeRef};
 use super::names::{constant, object_name, option, qualified, relation, relations, text, texts, type_ref};
-use super::{body, dml, expr};
+use super::{dml, expr, query, table};
 use crate::catalog::{Expression, Volatility};
+use crate::quote::Ident;
 use pg_query::NodeEnum;
-use pg_query::protobuf::{self, ConstrType, DropBehavior, GrantTargetType, Node, ObjectType, RangeVar};
+use pg_query::protobuf::{
+    self, ConstrType, DropBehavior, FunctionParameterMode, GrantTargetType, Node, ObjectType, RangeVar,
+};
 
 pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
     Some(match node {
@@ -36,6 +39,7 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
         },
         NodeEnum::AlterDomainStmt(alter) => Kind::AlterDomain {
             name: qualified(&alter.type_name)?,
+            constrains: matches!(alter.subtype.as_str(), "C" | "O"),
             reads_rows: match alter.subtype.as_str() {
                 "C" => {
                     !matches!(alter.def.as_ref().and_then(|d| d.node.as_ref()), Some(NodeEnum::Constraint(c)) if c.skip_validation)
@@ -64,7 +68,7 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
             Kind::CreateSequence {
                 name: relation(sequence),
                 if_not_exists: create.if_not_exists,
-                temporary: sequence.relpersistence == "t",
+                temporary: table::is_temporary(sequence),
                 owned_by: owned_by(&create.options),
             }
         }
@@ -123,12 +127,18 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
         },
         NodeEnum::CreateExtensionStmt(create) => Kind::CreateExtension {
             name: create.extname.clone(),
+            schema: option(&create.options, "schema")
+                .and_then(|elem| elem.arg.as_ref())
+                .and_then(|arg| constant(arg)),
             if_not_exists: create.if_not_exists,
         },
         NodeEnum::ViewStmt(view) => Kind::CreateView {
             name: relation(view.view.as_ref()?),
             replace: view.replace,
+            temporary: view.view.as_ref().is_some_and(table::is_temporary),
+            columns: texts(&view.aliases),
             query: view.query.as_ref().map(|q| dml::query(q)).unwrap_or_default(),
+            select: query::select_of(view.query.as_deref()),
         },
         NodeEnum::CreateTableAsStmt(create) => create_table_as(create)?,
         NodeEnum::RefreshMatViewStmt(refresh) => Kind::Refresh {
@@ -136,7 +146,6 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
             concurrently: refresh.concurrent,
             with_data: !refresh.skip_data,
         },
-        NodeEnum::DoStmt(block) => Kind::Do { body: do_body(block) },
         _ => return None,
     })
 }
@@ -175,7 +184,7 @@ pub(super) fn object_kind(kind: ObjectType) -> ObjectKind {
 fn drop_stmt(drop: &protobuf::DropStmt) -> Drop {
     let object = object_kind(drop.remove_type());
     let member = matches!(object, ObjectKind::Trigger | ObjectKind::Policy | ObjectKind::Rule);
-    let (mut names, mut members) = (Vec::new(), Vec::new());
+    let (mut names, mut members, mut signatures) = (Vec::new(), Vec::new(), Vec::new());
     for node in &drop.objects {
         match &node.node {
             Some(NodeEnum::List(list)) if member => {
@@ -186,13 +195,17 @@ fn drop_stmt(drop: &protobuf::DropStmt) -> Drop {
                 names.extend(qualified(table));
                 members.extend(own);
             }
-            _ => names.extend(object_name(node)),
+            _ => {
+                names.extend(object_name(node));
+                signatures.push(signature(node));
+            }
         }
     }
     Drop {
         object,
         names,
         members,
+        signatures,
         if_exists: drop.missing_ok,
         cascade: drop.behavior() == DropBehavior::DropCascade,
         concurrently: drop.concurrent,
@@ -260,13 +273,10 @@ fn create_function(create: &protobuf::CreateFunctionStmt) -> Option<CreateFuncti
         NodeEnum::List(list) => list.items.first().and_then(text),
         _ => None,
     });
-    let arguments = create.parameters.iter().filter_map(|node| match node.node.as_ref()? {
-        NodeEnum::FunctionParameter(p) => p.arg_type.as_ref().map(|t| type_ref(t).display),
-        _ => None,
-    });
     Some(CreateFunction {
         name: qualified(&create.funcname)?,
-        arguments: arguments.collect::<Vec<_>>().join(", "),
+        arguments: create.parameters.iter().filter_map(argument).collect(),
+        returns: returns(create),
         replace: create.replace,
         procedure: create.is_procedure,
         volatility: match word("volatility").as_deref() {
@@ -274,9 +284,59 @@ fn create_function(create: &protobuf::CreateFunctionStmt) -> Option<CreateFuncti
             Some("stable") => Volatility::Stable,
             _ => Volatility::Volatile,
         },
-        language: word("language").unwrap_or_else(|| "sql".to_owned()),
+        language: word("language").unwrap_or_else(|| "sql".to_owned()).to_lowercase(),
         body,
     })
+}
+
+fn argument(node: &Node) -> Option<Argument> {
+    let NodeEnum::FunctionParameter(parameter) = node.node.as_ref()? else {
+        return None;
+    };
+    let mode = match parameter.mode() {
+        FunctionParameterMode::FuncParamOut => "OUT",
+        FunctionParameterMode::FuncParamInout => "INOUT",
+        FunctionParameterMode::FuncParamVariadic => "VARIADIC",
+        // Columns of RETURNS TABLE are told with what it returns.
+        FunctionParameterMode::FuncParamTable => return None,
+        _ => "",
+    };
+    Some(Argument {
+        mode,
+        name: parameter.name.clone(),
+        type_ref: parameter.arg_type.as_ref().map(type_ref)?,
+    })
+}
+
+fn returns(create: &protobuf::CreateFunctionStmt) -> String {
+    let columns = create.parameters.iter().filter_map(|node| match node.node.as_ref()? {
+        NodeEnum::FunctionParameter(p) if p.mode() == FunctionParameterMode::FuncParamTable => {
+            let type_name = p.arg_type.as_ref().map(|t| type_ref(t).display)?;
+            Some(crate::sql!("{} ", Ident(&p.name)).as_str().to_owned() + &type_name)
+        }
+        _ => None,
+    });
+    let columns: Vec<String> = columns.collect();
+    match &create.return_type {
+        _ if !columns.is_empty() => format!("TABLE({})", columns.join(", ")),
+        Some(name) if name.setof => format!("SETOF {}", type_ref(name).display),
+        Some(name) => type_ref(name).display,
+        None => String::new(),
+    }
+}
+
+/// The types of a function's arguments in `DROP FUNCTION f(int)`; none for `DROP FUNCTION f`.
+fn signature(node: &Node) -> Option<Vec<TypeRef>> {
+    match node.node.as_ref()? {
+        NodeEnum::ObjectWithArgs(o) if !o.args_unspecified => {
+            let types = o.objargs.iter().filter_map(|node| match node.node.as_ref()? {
+                NodeEnum::TypeName(t) => Some(type_ref(t)),
+                _ => None,
+            });
+            Some(types.collect())
+        }
+        _ => None,
+    }
 }
 
 fn trigger_columns(create: &protobuf::CreateTrigStmt) -> Vec<String> {
@@ -322,24 +382,12 @@ fn create_table_as(create: &protobuf::CreateTableAsStmt) -> Option<Kind> {
     Some(Kind::CreateTableAs(CreateTableAs {
         name: relation(target),
         if_not_exists: create.if_not_exists,
-        temporary: target.relpersistence == "t",
+        temporary: table::is_temporary(target),
+        drop_on_commit: into.on_commit() == protobuf::OnCommitAction::OncommitDrop,
         materialized_view: create.objtype() == ObjectType::ObjectMatview,
         with_data: !into.skip_data,
         query: create.query.as_ref().map_or_else(Query::default, |q| dml::query(q)),
+        columns: texts(&into.col_names),
+        select: query::select_of(create.query.as_deref()),
     }))
-}
-
-fn do_body(block: &protobuf::DoStmt) -> Body {
-    let word = |name: &str| {
-        option(&block.args, name)
-            .and_then(|elem| elem.arg.as_ref())
-            .and_then(|arg| constant(arg))
-    };
-    match (word("language").as_deref().unwrap_or("plpgsql"), word("as")) {
-        ("plpgsql", Some(text)) => body::of_block(&text),
-        _ => Body {
-            statements: Vec::new(),
-            opaque: true,
-        },
-    }
 }

@@ -1,6 +1,6 @@
 //! `CREATE TABLE` and `CREATE INDEX`.
 
-use super::super::{CreateIndex, CreateTable, Kind};
+use super::super::{CreateIndex, CreateTable, Kind, Like};
 use super::definition::{column_def, constraint_def};
 use super::expr::{deparse, expression, placeholder, sql};
 use super::names::{relation, text};
@@ -20,12 +20,18 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
     }
 }
 
+/// `TEMPORARY`, or made in the schema of temporary things.
+pub(super) fn is_temporary(name: &protobuf::RangeVar) -> bool {
+    name.relpersistence == "t" || name.schemaname == "pg_temp"
+}
+
 fn create_table(create: &CreateStmt, foreign: bool) -> Option<CreateTable> {
     let name = create.relation.as_ref()?;
     let mut table = CreateTable {
         name: relation(name),
         if_not_exists: create.if_not_exists,
-        temporary: name.relpersistence == "t",
+        temporary: is_temporary(name),
+        drop_on_commit: create.oncommit() == protobuf::OnCommitAction::OncommitDrop,
         unlogged: name.relpersistence == "u",
         columns: Vec::new(),
         constraints: Vec::new(),
@@ -39,7 +45,10 @@ fn create_table(create: &CreateStmt, foreign: bool) -> Option<CreateTable> {
         match element.node.as_ref()? {
             NodeEnum::ColumnDef(column) => table.columns.push(column_def(column)?),
             NodeEnum::Constraint(constraint) => table.constraints.push(constraint_def(constraint)?),
-            NodeEnum::TableLikeClause(like) => table.like.extend(like.relation.as_ref().map(relation)),
+            NodeEnum::TableLikeClause(like) => table.like.extend(like.relation.as_ref().map(|source| Like {
+                source: relation(source),
+                including: like.options,
+            })),
             _ => {}
         }
     }
@@ -169,28 +178,52 @@ pub(super) fn element(node: &Node) -> Option<&protobuf::IndexElem> {
     }
 }
 
-/// `FigureIndexColname` in PostgreSQL's parser: the function's name for a call, the column for a cast of one, else `expr`.
-pub(super) fn key_name(element: &protobuf::IndexElem) -> String {
-    fn figure(node: &Node) -> Option<String> {
-        match node.node.as_ref()? {
-            NodeEnum::FuncCall(call) => call.funcname.last().and_then(text),
-            NodeEnum::ColumnRef(column) => column.fields.last().and_then(text),
-            NodeEnum::TypeCast(cast) => figure(cast.arg.as_ref()?)
-                .or_else(|| cast.type_name.as_ref().and_then(|t| t.names.last()).and_then(text)),
-            NodeEnum::CollateClause(collate) => figure(collate.arg.as_ref()?),
-            NodeEnum::CoalesceExpr(_) => Some("coalesce".to_owned()),
-            NodeEnum::CaseExpr(case) => case
-                .defresult
-                .as_ref()
-                .and_then(|result| figure(result))
-                .or_else(|| Some("case".to_owned())),
-            NodeEnum::MinMaxExpr(expr) => Some(match expr.op() {
-                protobuf::MinMaxOp::IsLeast => "least".to_owned(),
-                _ => "greatest".to_owned(),
-            }),
-            _ => None,
+/// `FigureColname` in PostgreSQL's parser: the function's name for a call, the column for a cast of one, ….
+pub(super) fn figure(node: &Node) -> Option<String> {
+    match node.node.as_ref()? {
+        NodeEnum::FuncCall(call) => call.funcname.last().and_then(text),
+        NodeEnum::ColumnRef(column) => column.fields.last().and_then(text),
+        NodeEnum::TypeCast(cast) => {
+            figure(cast.arg.as_ref()?).or_else(|| cast.type_name.as_ref().and_then(|t| t.names.last()).and_then(text))
         }
+        NodeEnum::CollateClause(collate) => figure(collate.arg.as_ref()?),
+        NodeEnum::CoalesceExpr(_) => Some("coalesce".to_owned()),
+        NodeEnum::CaseExpr(case) => case
+            .defresult
+            .as_ref()
+            .and_then(|result| figure(result))
+            .or_else(|| Some("case".to_owned())),
+        NodeEnum::MinMaxExpr(expr) => Some(match expr.op() {
+            protobuf::MinMaxOp::IsLeast => "least".to_owned(),
+            _ => "greatest".to_owned(),
+        }),
+        NodeEnum::AExpr(expr) if expr.kind() == protobuf::AExprKind::AexprNullif => Some("nullif".to_owned()),
+        NodeEnum::AArrayExpr(_) => Some("array".to_owned()),
+        NodeEnum::RowExpr(_) => Some("row".to_owned()),
+        NodeEnum::SubLink(link) => match link.sub_link_type() {
+            protobuf::SubLinkType::ExistsSublink => Some("exists".to_owned()),
+            protobuf::SubLinkType::ArraySublink => Some("array".to_owned()),
+            protobuf::SubLinkType::ExprSublink => first_output(link.subselect.as_ref()?),
+            _ => None,
+        },
+        _ => None,
     }
+}
+
+/// A sub-query that stands for a value is named by its own first column.
+fn first_output(query: &Node) -> Option<String> {
+    let NodeEnum::SelectStmt(select) = query.node.as_ref()? else {
+        return None;
+    };
+    match select.target_list.first()?.node.as_ref()? {
+        NodeEnum::ResTarget(target) if target.name.is_empty() => figure(target.val.as_ref()?),
+        NodeEnum::ResTarget(target) => Some(target.name.clone()),
+        _ => None,
+    }
+}
+
+/// The part of an index's name that an element gives.
+pub(super) fn key_name(element: &protobuf::IndexElem) -> String {
     match &element.expr {
         None => element.name.clone(),
         Some(expr) => figure(expr).unwrap_or_else(|| "expr".to_owned()),

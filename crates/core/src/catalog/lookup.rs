@@ -1,0 +1,150 @@
+//! Finding one's way in a catalog.
+
+use super::ReplicaIdentity;
+use super::model::{
+    Catalog, Column, Constraint, ConstraintKind, Expression, Index, Origin, Relation, RelationKind, Size,
+};
+use crate::quote::Name;
+use crate::version::ServerVersion;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The schema of temporary relations, as SQL names it.
+pub const TEMPORARY: &str = "pg_temp";
+
+impl Catalog {
+    /// An empty database of this version: schema `public`, and nothing in it.
+    pub fn empty(version: ServerVersion) -> Self {
+        Self {
+            version,
+            search_path: vec!["public".to_owned()],
+            time_zone: None,
+            schemas: BTreeSet::from(["public".to_owned()]),
+            relations: BTreeMap::new(),
+            types: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            extensions: BTreeSet::new(),
+            publications: BTreeMap::new(),
+            locked_away: BTreeSet::new(),
+        }
+    }
+
+    /// The relation of that name.
+    pub fn relation(&self, name: &Name) -> Option<&Relation> {
+        self.relations.get(name)
+    }
+
+    /// The table and the index of that index name.
+    pub fn index(&self, name: &Name) -> Option<(&Name, &Index)> {
+        let in_schema = self.relations.iter().filter(|(table, _)| table.schema == name.schema);
+        in_schema
+            .flat_map(|(table, rel)| rel.indexes.iter().map(move |i| (table, i)))
+            .find(|(_, i)| i.name == name.name)
+    }
+
+    /// Direct partitions and inheritance children of a relation.
+    pub fn children<'a>(&'a self, parent: &'a Name) -> impl Iterator<Item = &'a Name> {
+        self.relations
+            .iter()
+            .filter(move |(_, rel)| rel.parents.contains(parent))
+            .map(|(name, _)| name)
+    }
+
+    /// All partitions and inheritance children below a relation, itself left out.
+    pub fn descendants(&self, parent: &Name) -> Vec<Name> {
+        let mut found: Vec<Name> = self.children(parent).cloned().collect();
+        let mut at = 0;
+        while at < found.len() {
+            let below: Vec<Name> = self
+                .children(&found[at])
+                .filter(|name| !found.contains(name))
+                .cloned()
+                .collect();
+            found.extend(below);
+            at += 1;
+        }
+        found
+    }
+
+    /// Foreign keys of other tables that point at a table, with the table each belongs to.
+    pub fn referencing<'a>(&'a self, table: &'a Name) -> impl Iterator<Item = (&'a Name, &'a Constraint)> {
+        let all = self
+            .relations
+            .iter()
+            .flat_map(|(name, rel)| rel.constraints.iter().map(move |c| (name, c)));
+        all.filter(
+            move |(_, c)| matches!(&c.kind, ConstraintKind::ForeignKey { references, .. } if references == table),
+        )
+    }
+
+    /// After a migration is done: what it made exists from now on.
+    pub fn settle(&mut self) {
+        for rel in self.relations.values_mut() {
+            rel.origin = Origin::Existing;
+            rel.indexes.iter_mut().for_each(|index| index.origin = Origin::Existing);
+        }
+    }
+}
+
+impl Index {
+    /// Whether it is built in the same way, so that it can be attached to the other.
+    pub fn is_like(&self, other: &Index) -> bool {
+        let text = |expression: &Option<Expression>| expression.as_ref().map(|e| e.sql.clone());
+        self.method == other.method
+            && self.keys == other.keys
+            && self.include == other.include
+            && self.unique == other.unique
+            && self.nulls_not_distinct == other.nulls_not_distinct
+            && text(&self.expressions) == text(&other.expressions)
+            && text(&self.predicate) == text(&other.predicate)
+    }
+}
+
+impl Constraint {
+    /// Whether both are foreign keys from the same columns to the same.
+    pub fn is_same_key(&self, other: &Constraint) -> bool {
+        matches!(self.kind, ConstraintKind::ForeignKey { .. })
+            && self.kind == other.kind
+            && self.columns == other.columns
+    }
+}
+
+impl Relation {
+    /// A relation of this kind with nothing in it yet, made by the present migration.
+    pub fn created(kind: RelationKind) -> Self {
+        Self {
+            kind,
+            origin: Origin::Created,
+            temporary: false,
+            drop_on_commit: false,
+            unlogged: false,
+            columns: Vec::new(),
+            constraints: Vec::new(),
+            indexes: Vec::new(),
+            triggers: Vec::new(),
+            policies: Vec::new(),
+            parents: Vec::new(),
+            bound: None,
+            partition_key: None,
+            reads: BTreeMap::new(),
+            owned_by: None,
+            statistics: Vec::new(),
+            replica_identity: ReplicaIdentity::Default,
+            size: Some(Size { rows: 0, bytes: 0 }),
+        }
+    }
+
+    /// The column of that name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The constraint of that name.
+    pub fn constraint(&self, name: &str) -> Option<&Constraint> {
+        self.constraints.iter().find(|constraint| constraint.name == name)
+    }
+
+    /// Whether another session can see it and wait for it.
+    pub fn is_shared(&self) -> bool {
+        self.origin == Origin::Existing && !self.temporary
+    }
+}
