@@ -1,6 +1,6 @@
 //! The command line: what every verb shares. Each verb's own flags stand beside the verb.
 
-use crate::commands::{baseline, check, completions, demo, deploy, plan, preflight, resolve, rules, status};
+use crate::commands::{baseline, check, completions, demo, deploy, lsp, plan, preflight, resolve, rules, status};
 use crate::config::{ConfigFile, Flags, Secret};
 use crate::duration::Span;
 use crate::exit::{EXIT_CODES, Problem};
@@ -58,6 +58,9 @@ pub enum Command {
     /// Five migrations on a busy shop, as written and with nonstop; needs no database
     #[command(after_help = EXIT_CODES)]
     Demo(demo::DemoArgs),
+    /// The language server for editors: diagnostics, hover, quick fixes
+    #[command(after_help = EXIT_CODES)]
+    Lsp(lsp::LspArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
 }

@@ -10,6 +10,7 @@ pub mod config;
 pub mod args;
 pub mod terminal;
 pub mod formats;
+mod lsp;
 pub mod commands;
 mod hide;
 
@@ -38,8 +39,8 @@ pub fn run() -> Exit {
 }
 
 fn execute(cli: &Cli, terminal: Terminal, environment: &Environment) -> Result<Exit, Problem> {
-    let settings = || Settings::resolve(&cli.common.flags(), environment, Path::new(""));
-    commands::execute(&cli.command, terminal, settings)
+    let settings = |root: &Path| Settings::resolve(&cli.common.flags(), environment, root);
+    commands::execute(&cli.command, terminal, &settings)
 }
 
 /// Help and version are results; anything else is bad usage.

@@ -7,6 +7,7 @@ pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod deploy;
+pub mod lsp;
 pub mod plan;
 pub mod preflight;
 pub mod resolve;
@@ -19,14 +20,16 @@ use crate::exit::{Exit, Problem};
 use crate::formats::human::events::Story;
 use crate::terminal::Terminal;
 use nonstop_engine::event::Events;
+use std::path::Path;
 use std::sync::Mutex;
 
-/// Runs a verb; settings are read only by those that need them.
+/// Runs a verb; settings are read only by those that need them, and hold for a folder.
 pub(crate) fn execute(
     command: &Command,
     terminal: Terminal,
-    settings: impl Fn() -> Result<Settings, ConfigError>,
+    settings_in: &dyn Fn(&Path) -> Result<Settings, ConfigError>,
 ) -> Result<Exit, Problem> {
+    let settings = || settings_in(Path::new(""));
     match command {
         Command::Deploy(args) => deploy::run(args, &settings()?, terminal),
         Command::Plan(args) => plan::run(args, &settings()?, terminal),
@@ -37,6 +40,7 @@ pub(crate) fn execute(
         Command::Preflight(args) => preflight::run(args, &settings()?, terminal),
         Command::Rules(args) => rules::run(args, terminal),
         Command::Demo(args) => demo::run(args, terminal),
+        Command::Lsp(_) => lsp::run(settings_in),
         Command::Completions(args) => completions::run(args, terminal),
     }
 }

@@ -244,7 +244,7 @@ impl Settings {
     pub fn baseline(&self, of_flag: Option<&Path>) -> Option<PathBuf> {
         let base = self.file_path.as_deref().map(Path::new).and_then(Path::parent);
         let of_file = self.file.check.baseline.as_ref();
-        let of_file = of_file.map(|path| base.unwrap_or(Path::new("")).join(path));
+        let of_file = of_file.map(|path| self.root.join(base.unwrap_or(Path::new(""))).join(path));
         of_flag.map(Path::to_path_buf).or(of_file)
     }
 

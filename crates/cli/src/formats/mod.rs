@@ -7,7 +7,7 @@ pub mod html;
 pub mod human;
 pub mod json;
 pub mod junit;
-mod listing;
+pub(crate) mod listing;
 pub mod sarif;
 
 #[cfg(test)]

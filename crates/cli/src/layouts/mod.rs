@@ -9,7 +9,7 @@ mod updown;
 mod diesel;
 mod select;
 
-pub use select::{Selection, select};
+pub use select::{Selection, alone, select};
 pub use tree::{Entry, Text, Tree};
 
 use clap::ValueEnum;

@@ -84,7 +84,8 @@ fn parent_of(path: &Path) -> PathBuf {
     }
 }
 
-fn alone(name: &str, path: &str, text: &str) -> Selection {
+/// A file of which nobody knows what comes before it.
+pub fn alone(name: &str, path: &str, text: &str) -> Selection {
     let one: Migration = migration(
         name,
         (path.to_owned(), Some(text)),

@@ -91,7 +91,7 @@ const OLDEST_MAJOR: u32 = 14;
 
 pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Problem> {
     let section = &settings.file.check;
-    let policy = policy::of(args, section)?;
+    let policy = policy::of(&args.select, &args.ignore, section)?;
     let version = args.pg_version.or(section.pg_version);
     let mut report = Report::default();
     for selection in selections(args, settings, terminal)? {
@@ -124,6 +124,19 @@ pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> 
         CheckFormat::Junit => junit::render(&report, weakest, out)?,
     }
     Ok(exit(&report, weakest))
+}
+
+/// What is to be said of a selection from files alone, for whoever shows it while it is written.
+pub(crate) fn examine(selection: &Selection, settings: &Settings) -> Result<Report, Problem> {
+    let section = &settings.file.check;
+    let policy = policy::of(&[], &[], section)?;
+    let version = ServerVersion::of_major(section.pg_version.unwrap_or(OLDEST_MAJOR));
+    let mut report = Report::default();
+    walk::walk(selection, None, Ground::files(version, selection), &policy, &mut report)?;
+    if let Some(path) = settings.baseline(None) {
+        Baseline::read(&path)?.apply(&mut report, &policy);
+    }
+    Ok(report)
 }
 
 /// The weakest severity that counts.

@@ -1,6 +1,5 @@
 //! Which rules are heard: flags and `nonstop.toml` to the core's [`Policy`].
 
-use super::CheckArgs;
 use crate::config::{CheckSection, LevelName};
 use crate::exit::Problem;
 use nonstop_core::date::Date;
@@ -8,7 +7,7 @@ use nonstop_core::finding::Severity;
 use nonstop_core::lint::{Level, PathPolicy, Policy, Selector, UnknownRule};
 use std::collections::BTreeMap;
 
-pub(super) fn of(args: &CheckArgs, section: &CheckSection) -> Result<Policy, Problem> {
+pub(super) fn of(select: &[String], ignore: &[String], section: &CheckSection) -> Result<Policy, Problem> {
     let mut paths = Vec::new();
     for own in &section.paths {
         let Ok(glob) = own.glob.parse();
@@ -19,8 +18,8 @@ pub(super) fn of(args: &CheckArgs, section: &CheckSection) -> Result<Policy, Pro
         });
     }
     Ok(Policy {
-        select: selectors(&super::super::or_file(&args.select, section.select.as_ref()))?,
-        ignore: selectors(&super::super::or_file(&args.ignore, section.ignore.as_ref()))?,
+        select: selectors(&super::super::or_file(select, section.select.as_ref()))?,
+        ignore: selectors(&super::super::or_file(ignore, section.ignore.as_ref()))?,
         severity: levels(&section.severity)?,
         paths,
         today: today(),
