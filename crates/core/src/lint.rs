@@ -96,9 +96,11 @@ impl Knowledge {
     }
 }
 
-/// Undefined table, column, object, function; something depends on it, something that is needed is not there: all of them
-/// hang on what unknown code may have made or dropped.
-const UNSURE: [&str; 6] = ["42P01", "42703", "42704", "42883", "2BP01", "55000"];
+/// Undefined table, column, object, function, key; something depends on it, something that is needed is not there, and what
+/// depends on the type that a column has by now: all of them hang on what unknown code may have made or dropped.
+const UNSURE: [&str; 9] = [
+    "42P01", "42703", "42704", "42883", "2BP01", "55000", "42830", "42804", "42846",
+];
 
 /// Judges a migration, and brings what is known to the state after it.
 pub fn lint(

@@ -86,6 +86,14 @@ impl Catalog {
 }
 
 impl Index {
+    /// Whether a column stands in it anywhere: it goes with the column, and is made again with its type.
+    pub fn uses(&self, column: &str) -> bool {
+        let names = |expression: &Option<Expression>| expression.as_ref().is_some_and(|e| e.columns.contains(column));
+        self.keys.iter().chain(&self.include).any(|key| key == column)
+            || names(&self.expressions)
+            || names(&self.predicate)
+    }
+
     /// Whether it is built in the same way, so that it can be attached to the other.
     pub fn is_like(&self, other: &Index) -> bool {
         let text = |expression: &Option<Expression>| expression.as_ref().map(|e| e.sql.clone());

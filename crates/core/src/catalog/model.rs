@@ -71,7 +71,7 @@ pub struct Relation {
     pub owned_by: Option<(Name, String)>,
     /// Extended statistics on it.
     #[serde(default)]
-    pub statistics: Vec<Name>,
+    pub statistics: Vec<Statistics>,
     /// How its old rows are named to subscribers.
     #[serde(default)]
     pub replica_identity: ReplicaIdentity,
@@ -124,7 +124,7 @@ pub struct Column {
     /// Its type as `format_type` prints it, `character varying(50)`; user types schema-qualified when not in the path. Empty
     /// where the text of a query does not tell it.
     pub type_name: String,
-    /// The user type's own name where it is an enum, domain or composite (of the element, for an array).
+    /// The user type's own name where it is an enum, domain, composite or table (of the element, for an array).
     pub user_type: Option<Name>,
     /// `attnotnull`.
     pub not_null: bool,
@@ -245,6 +245,15 @@ pub struct Trigger {
     pub columns: BTreeSet<String>,
 }
 
+/// Extended statistics.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statistics {
+    /// Their name.
+    pub name: Name,
+    /// Columns that they are about.
+    pub columns: BTreeSet<String>,
+}
+
 /// A row security policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
@@ -286,6 +295,8 @@ pub struct Function {
     pub language: String,
     /// The source text, where it is text.
     pub body: Option<String>,
+    /// The functions called in the one expression that the planner puts in its place; `None` where it does not.
+    pub inlined: Option<BTreeSet<String>>,
 }
 
 /// Function volatility, <https://www.postgresql.org/docs/current/xfunc-volatility.html>.

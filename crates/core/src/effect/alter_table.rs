@@ -1,8 +1,9 @@
 //! `ALTER TABLE`: the lock of each action (`AlterTableGetLockLevel` in `tablecmds.c`) and the work done under it.
 
 use super::Builder;
-use crate::catalog::{Column, Generated, ReplicaIdentity};
-use crate::lock::LockMode::{AccessExclusive, AccessShare, RowShare, Share, ShareRowExclusive, ShareUpdateExclusive};
+use super::type_change::TypeChange;
+use crate::catalog::{Column, ReplicaIdentity};
+use crate::lock::LockMode::{AccessExclusive, AccessShare, Share, ShareRowExclusive, ShareUpdateExclusive};
 use crate::quote::Name;
 use crate::sql::{ActionKind, AlterTable, ObjectKind};
 use crate::step::Work;
@@ -46,12 +47,14 @@ impl Builder<'_> {
 
     fn action(&mut self, table: &Name, only: bool, action: &ActionKind, all: &[&ActionKind]) {
         match action {
-            ActionKind::AddColumn { column, if_not_exists } => self.add_column(table, column, *if_not_exists, all),
+            ActionKind::AddColumn { column, if_not_exists } => {
+                self.add_column(table, only, column, *if_not_exists, all);
+            }
             ActionKind::DropColumn {
                 name,
                 if_exists,
                 cascade,
-            } => self.drop_column(table, name, *if_exists, *cascade),
+            } => self.drop_column(table, only, name, *if_exists, *cascade),
             ActionKind::SetNotNull { column } => {
                 self.family_lock(table, only, AccessExclusive);
                 self.need_column(table, column);
@@ -64,7 +67,13 @@ impl Builder<'_> {
                 collate,
             } => {
                 self.family_lock(table, only, AccessExclusive);
-                self.alter_type(table, column, to, using.as_ref().map(|u| u.sql.as_str()), *collate);
+                let change = TypeChange {
+                    column,
+                    to,
+                    using: using.as_ref().map(|using| using.sql.as_str()),
+                    collate: *collate,
+                };
+                self.alter_type(table, only, &change);
             }
             ActionKind::AddConstraint(def) => self.add_constraint(table, only, def),
             ActionKind::DropConstraint {
@@ -73,45 +82,16 @@ impl Builder<'_> {
                 cascade,
             } => self.drop_constraint(table, only, name, *if_exists, *cascade),
             ActionKind::ValidateConstraint { name } => self.validate(table, only, name),
-            ActionKind::AlterConstraint { name, enforced } => {
-                self.family_lock(table, only, AccessExclusive);
-                let constraint = self
-                    .catalog
-                    .relation(table)
-                    .and_then(|rel| rel.constraint(name))
-                    .cloned();
-                if let Some(parent) = constraint.as_ref().and_then(super::create::referenced) {
-                    match enforced {
-                        Some(true) => {
-                            self.lock(&parent, ShareRowExclusive);
-                            self.lock(&parent, RowShare);
-                            self.work_family(table, Work::Scan);
-                        }
-                        Some(false) => self.lock(&parent, AccessExclusive),
-                        None => {}
-                    }
-                }
-            }
+            ActionKind::AlterConstraint { name, enforced } => self.alter_constraint(table, only, name, *enforced),
             ActionKind::SetDefault { column, .. }
             | ActionKind::DropDefault { column }
             | ActionKind::DropNotNull { column }
             | ActionKind::AddIdentity { column }
             | ActionKind::SetIdentity { column }
             | ActionKind::DropIdentity { column }
+            | ActionKind::SetExpression { column }
             | ActionKind::DropExpression { column }
-            | ActionKind::ColumnStorage { column } => {
-                self.family_lock(table, only, AccessExclusive);
-                self.need_column(table, column);
-            }
-            ActionKind::SetExpression { column } => {
-                self.family_lock(table, only, AccessExclusive);
-                let stored = self
-                    .column(table, column)
-                    .is_some_and(|c| c.generated == Generated::Stored);
-                if stored {
-                    self.work_family(table, Work::Rewrite);
-                }
-            }
+            | ActionKind::ColumnStorage { column } => self.alter_column(table, only, column, action),
             ActionKind::AttachPartition { child, bound } => self.attach(table, child, bound),
             ActionKind::DetachPartition {
                 child,

@@ -1,15 +1,23 @@
 //! `ADD COLUMN`, `DROP COLUMN`, `SET NOT NULL`.
 
 use super::Builder;
+use super::types::Type;
 use super::volatility::is_volatile;
-use crate::catalog::{ConstraintKind, Generated, Relation, TypeDef};
-use crate::lock::LockMode::{AccessExclusive, RowShare, Share, ShareRowExclusive};
+use crate::catalog::{ConstraintKind, Generated, Relation, RelationKind};
+use crate::lock::LockMode::{AccessExclusive, AccessShare, RowExclusive};
 use crate::quote::Name;
 use crate::sql::{ActionKind, ColumnDef, ConstraintKindDef};
 use crate::step::Work;
 
 impl Builder<'_> {
-    pub(super) fn add_column(&mut self, table: &Name, column: &ColumnDef, if_not_exists: bool, all: &[&ActionKind]) {
+    pub(super) fn add_column(
+        &mut self,
+        table: &Name,
+        only: bool,
+        column: &ColumnDef,
+        if_not_exists: bool,
+        all: &[&ActionKind],
+    ) {
         self.lock_family(table, AccessExclusive);
         if self.column(table, &column.name).is_some() {
             if !if_not_exists {
@@ -23,43 +31,38 @@ impl Builder<'_> {
             }
             return;
         }
-        let user_type = column
-            .type_ref
-            .user
-            .as_ref()
-            .filter(|_| !column.type_ref.array)
-            .and_then(|user| self.catalog.resolve_type(user))
-            .and_then(|name| self.catalog.types.get(&name));
-        let domain_checks = matches!(user_type, Some(TypeDef::Domain { constrained: true, .. }));
-        // A domain may have a default of its own.
-        let is_domain = matches!(user_type, Some(TypeDef::Domain { .. }));
+        self.added_error(table, only, column);
+        let to = Type::of_ref(self.catalog, &column.type_ref);
+        let owns_sequence = column.type_ref.serial || column.generated == Generated::Identity;
         let volatile = column.generated == Generated::No
             && column
                 .default
                 .as_ref()
                 .is_some_and(|default| is_volatile(self.catalog, default));
-        let rewrites = column.type_ref.serial
-            || volatile
-            || matches!(column.generated, Generated::Identity | Generated::Stored)
-            || domain_checks;
-        if rewrites {
-            self.work_family(table, Work::Rewrite);
+        if owns_sequence {
+            self.lock(table, AccessShare);
         }
-        if column.generated == Generated::Virtual && column.not_null {
-            self.work_family(table, Work::Scan);
+        let rewrites = owns_sequence || volatile || column.generated == Generated::Stored || to.checked;
+        if rewrites {
+            self.rewrite_family(table);
+            self.draw_defaults(table, column);
+        }
+        if rewrites || column.default.is_some() && column.generated != Generated::Virtual {
+            self.row_type_error(table);
         }
         let default_set = all
             .iter()
             .any(|a| matches!(a, ActionKind::SetDefault { column: c, .. } if *c == column.name));
-        let filled = column.default.is_some() || column.type_ref.serial || column.generated != Generated::No;
-        let required = column.not_null && !filled && !default_set;
-        let relation = self.catalog.relation(table);
-        let rows = relation.is_some_and(|rel| rel.size.is_some_and(|size| size.rows > 0));
-        let shared = relation.is_some_and(Relation::is_shared);
-        if column.not_null && !filled && !is_domain {
+        let filled = column.default.is_some() || owns_sequence || column.generated != Generated::No;
+        let unfilled = column.not_null && !filled;
+        if unfilled && !rewrites || column.generated == Generated::Virtual && column.not_null {
             self.work_family(table, Work::Scan);
         }
-        if required && shared && !is_domain {
+        let relation = self.catalog.relation(table);
+        let shared = relation.is_some_and(Relation::is_shared);
+        // A domain may have a default of its own.
+        let required = unfilled && column.type_ref.user.is_none();
+        if required && !default_set && shared {
             self.breaks(
                 "add-required-column-breaks-inserts",
                 format!(
@@ -68,7 +71,7 @@ impl Builder<'_> {
                 ),
             );
         }
-        if required && rows {
+        if required && self.holds_rows(table) {
             self.fails(
                 "23502",
                 format!(
@@ -77,62 +80,90 @@ impl Builder<'_> {
                 ),
             );
         }
-        for constraint in &column.inline {
-            match &constraint.kind {
-                ConstraintKindDef::ForeignKey { references, .. } => {
-                    self.lock(table, ShareRowExclusive);
-                    if let Some(parent) = self.existing(references, false) {
-                        self.lock_family(&parent, ShareRowExclusive);
-                        if column.default.is_some() && !self.is_new_and_empty(table) {
-                            self.lock(&parent, RowShare);
-                            self.work_family(table, Work::Scan);
-                            self.work_family(&parent, Work::Scan);
-                        }
-                    }
-                }
-                ConstraintKindDef::Check(_) => self.work_family(table, Work::Scan),
-                ConstraintKindDef::Unique(_) | ConstraintKindDef::PrimaryKey(_) => {
-                    self.lock_family(table, Share);
-                    self.work_family(table, Work::IndexBuild);
-                }
-                ConstraintKindDef::NotNull | ConstraintKindDef::Exclude(_) => {}
-            }
-        }
+        self.inline_constraints(table, column);
     }
 
-    pub(super) fn drop_column(&mut self, table: &Name, column: &str, if_exists: bool, cascade: bool) {
+    /// Known to hold a row.
+    fn holds_rows(&self, table: &Name) -> bool {
+        let rows = |name: &Name| {
+            self.catalog
+                .relation(name)
+                .and_then(|rel| rel.size)
+                .map_or(0, |size| size.rows)
+        };
+        self.leaves(table).iter().any(|leaf| rows(leaf) > 0)
+    }
+
+    /// Sequences that a default draws from for each row.
+    fn draw_defaults(&mut self, table: &Name, column: &ColumnDef) {
+        let Some(default) = &column.default else { return };
+        if self.is_empty(table) || !default.functions.contains("nextval") {
+            return;
+        }
+        let named = default.sql.split('\'').nth(1).unwrap_or_default();
+        let sequence = crate::sql::NameRef::dotted(&named.replace('"', ""));
+        self.lock_refs(std::slice::from_ref(&sequence), RowExclusive);
+    }
+
+    /// The constraints that stand in the column's definition, on the table with the column.
+    fn inline_constraints(&mut self, table: &Name, column: &ColumnDef) {
+        if column.inline.is_empty() {
+            return;
+        }
+        let mut changed = self.catalog.clone();
+        let bare = ColumnDef {
+            inline: Vec::new(),
+            ..column.clone()
+        };
+        let action = ActionKind::AddColumn {
+            column: bare,
+            if_not_exists: false,
+        };
+        crate::replay::apply_action(&mut changed, table, &action);
+        let mut inner = Builder {
+            catalog: &changed,
+            effect: std::mem::take(&mut self.effect),
+        };
+        for constraint in &column.inline {
+            match &constraint.kind {
+                // Without a default there is only NULL, which refers to nothing.
+                ConstraintKindDef::ForeignKey { .. } => {
+                    inner.add_foreign_key(table, false, constraint, column.default.is_some());
+                }
+                _ => inner.add_constraint(table, false, constraint),
+            }
+        }
+        self.effect = inner.effect;
+    }
+
+    pub(super) fn drop_column(&mut self, table: &Name, only: bool, column: &str, if_exists: bool, cascade: bool) {
         self.lock_family(table, AccessExclusive);
         if !if_exists {
             self.need_column(table, column);
         }
+        self.dropped_error(table, only, column, cascade);
         for parent in self.is_foreign_key_column(table, column) {
             self.lock(&parent, AccessExclusive);
         }
-        if cascade {
-            let pointing: Vec<Name> = self
-                .catalog
-                .referencing(table)
-                .filter(|(_, c)| matches!(&c.kind, ConstraintKind::ForeignKey { columns, .. } if columns.iter().any(|c| c == column)))
-                .map(|(name, _)| name.clone())
+        for name in std::iter::once(table.clone()).chain(self.catalog.descendants(table)) {
+            let indexes = self.catalog.relation(&name).map_or(&[][..], |rel| &rel.indexes);
+            let using: Vec<String> = indexes
+                .iter()
+                .filter(|index| index.uses(column))
+                .map(|index| index.name.clone())
                 .collect();
-            let views = self
-                .catalog
-                .relations
-                .iter()
-                .filter(|(_, rel)| rel.reads.get(table).is_some_and(|columns| columns.contains(column)));
-            let views: Vec<Name> = views.map(|(name, _)| name.clone()).collect();
-            for name in pointing.into_iter().chain(views) {
-                self.lock(&name, AccessExclusive);
+            for index in using {
+                self.lock_index(&name, &index, AccessExclusive);
             }
-        } else {
-            let view = self
-                .catalog
-                .relations
-                .iter()
-                .find(|(_, rel)| rel.reads.get(table).is_some_and(|columns| columns.contains(column)));
-            if let Some((view, _)) = view {
-                let message = format!("cannot drop column {column} of table {table} because view {view} depends on it");
-                self.fails("2BP01", message);
+        }
+        if cascade {
+            let views = self
+                .dependents(table, column)
+                .into_iter()
+                .filter_map(|one| one.relation);
+            let gone: Vec<Name> = self.pointing_at(table, column).into_iter().chain(views).collect();
+            for name in gone {
+                self.lock(&name, AccessExclusive);
             }
         }
         if self
@@ -143,6 +174,39 @@ impl Builder<'_> {
             self.loses(
                 "drop-column-breaks-code",
                 format!("code that still uses {table}.{column} fails, and its values are gone"),
+            );
+        }
+    }
+
+    fn dropped_error(&mut self, table: &Name, only: bool, column: &str, cascade: bool) {
+        if self.column(table, column).is_none() {
+            return;
+        }
+        if self.is_inherited(table, column) {
+            self.fails("42P16", format!("cannot drop inherited column \"{column}\""));
+        }
+        if self.is_partition_key(table, column) {
+            self.fails(
+                "42P16",
+                format!("cannot drop column \"{column}\" because it is part of the partition key"),
+            );
+        }
+        if only && self.is_partitioned(table) && self.catalog.children(table).next().is_some() {
+            self.fails(
+                "42P16",
+                "cannot drop column from only the partitioned table when partitions exist",
+            );
+        }
+        if cascade {
+            return;
+        }
+        let users = self.dependents(table, column).into_iter().map(|one| one.what);
+        let keys = self.pointing_at(table, column);
+        let keys = keys.iter().map(|name| format!("a foreign key of {name}"));
+        if let Some(user) = users.chain(keys).next() {
+            self.fails(
+                "2BP01",
+                format!("cannot drop column {column} of table {table} because {user} depends on it"),
             );
         }
     }
@@ -164,18 +228,21 @@ impl Builder<'_> {
             let Some(rel) = self.catalog.relation(&name) else {
                 continue;
             };
+            if rel.kind == RelationKind::PartitionedTable {
+                continue;
+            }
             let proved = |column: &&str| {
                 rel.column(column).is_some_and(|c| c.not_null) && !has_invalid_not_null(rel, column)
                     || proves_not_null(rel, column)
             };
             if !columns.iter().all(proved) {
-                self.work_family(&name, Work::Scan);
+                self.work(&name, Work::Scan);
             }
         }
     }
 }
 
-fn has_invalid_not_null(rel: &Relation, column: &str) -> bool {
+pub(super) fn has_invalid_not_null(rel: &Relation, column: &str) -> bool {
     rel.constraints
         .iter()
         .any(|c| c.kind == ConstraintKind::NotNull && !c.valid && c.columns == [column.to_owned()])

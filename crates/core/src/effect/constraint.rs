@@ -1,11 +1,11 @@
 //! `ADD`, `DROP` and `VALIDATE CONSTRAINT`.
 
 use super::Builder;
-use super::column::proves_not_null;
-use crate::catalog::{Constraint, ConstraintKind};
-use crate::lock::LockMode::{AccessExclusive, RowShare, Share, ShareRowExclusive, ShareUpdateExclusive};
+use super::column::{has_invalid_not_null, proves_not_null};
+use crate::catalog::{Constraint, ConstraintKind, Relation, RelationKind};
+use crate::lock::LockMode::{AccessExclusive, AccessShare, Share, ShareRowExclusive, ShareUpdateExclusive};
 use crate::quote::Name;
-use crate::sql::{ConstraintDef, ConstraintKindDef};
+use crate::sql::{ConstraintDef, ConstraintKindDef, KeyDef};
 use crate::step::Work;
 
 impl Builder<'_> {
@@ -23,74 +23,173 @@ impl Builder<'_> {
             );
         }
         match &def.kind {
-            ConstraintKindDef::ForeignKey { references, .. } => {
-                self.family_lock(table, only, ShareRowExclusive);
-                let itself = self.catalog.resolve(references).as_ref() == Some(table);
-                let Some(parent) = self.existing(references, false) else {
-                    return;
-                };
-                if !itself {
-                    self.lock_family(&parent, ShareRowExclusive);
-                }
-                if def.not_valid && self.is_partitioned(table) && !self.version(18) {
-                    self.fails(
-                        "42809",
-                        format!(
-                            "cannot add NOT VALID foreign key on partitioned table \"{}\"",
-                            table.name
-                        ),
-                    );
-                }
-                if !trusted && !self.is_new_and_empty(table) {
-                    self.lock(&parent, RowShare);
-                    self.work_family(table, Work::Scan);
-                    self.work_family(&parent, Work::Scan);
-                }
-            }
+            ConstraintKindDef::ForeignKey { .. } => self.add_foreign_key(table, only, def, true),
             ConstraintKindDef::Check(_) | ConstraintKindDef::NotNull => {
                 self.family_lock(table, only, AccessExclusive);
+                self.check_error(table, only, def);
                 if !trusted {
-                    self.work_family(table, Work::Scan);
+                    self.check_rows(table, only, def);
                 }
             }
             ConstraintKindDef::PrimaryKey(key) | ConstraintKindDef::Unique(key) => {
                 self.lock(table, AccessExclusive);
-                for child in if only {
-                    Vec::new()
-                } else {
-                    self.catalog.descendants(table)
-                } {
-                    self.lock(&child, Share);
-                }
+                self.lock_key(table, only, matches!(def.kind, ConstraintKindDef::PrimaryKey(_)));
                 if let Some(index) = &key.using_index {
-                    if self.catalog.index(&table.sibling(index)).is_none() {
-                        self.fails("42704", format!("index \"{index}\" does not exist"));
-                    }
+                    self.use_index(table, def, index);
                 } else {
                     self.lock(table, Share);
-                    if only {
-                        self.work(table, Work::IndexBuild);
-                    } else {
-                        self.work_family(table, Work::IndexBuild);
-                    }
+                    self.unique_error(table, &def.columns);
+                    self.build_key(table, only, def, key);
                 }
                 if matches!(def.kind, ConstraintKindDef::PrimaryKey(_)) {
-                    self.primary_key_scan(table, def, key.using_index.as_deref());
+                    self.primary_key_scan(table, only, def, key.using_index.as_deref());
                 }
                 if def.deferrable {
                     self.lock(table, ShareRowExclusive);
                 }
             }
-            ConstraintKindDef::Exclude(_) => {
+            ConstraintKindDef::Exclude(exclude) => {
                 self.lock(table, AccessExclusive);
                 self.lock(table, Share);
-                self.work_family(table, Work::IndexBuild);
+                self.lock_key(table, only, false);
+                if self.is_partitioned(table) && !self.version(17) {
+                    self.fails("0A000", "exclusion constraints are not supported on partitioned tables");
+                }
+                for key in exclude.keys.iter().filter(|key| !key.is_empty()) {
+                    self.need_key_column(table, key);
+                }
+                if !(only && self.is_partitioned(table)) {
+                    self.build_index(table, &|_| false);
+                }
             }
         }
     }
 
+    /// The locks on partitions, where a key goes to them: from 18 on each is altered as the parent is.
+    fn lock_key(&mut self, table: &Name, only: bool, primary: bool) {
+        if only || !self.is_partitioned(table) {
+            return;
+        }
+        for partition in self.catalog.descendants(table) {
+            self.lock(&partition, Share);
+            if primary || self.version(18) {
+                self.lock(&partition, AccessExclusive);
+            }
+        }
+    }
+
+    fn build_key(&mut self, table: &Name, only: bool, def: &ConstraintDef, key: &KeyDef) {
+        if only && self.is_partitioned(table) {
+            return;
+        }
+        let kind = match def.kind {
+            ConstraintKindDef::PrimaryKey(_) => ConstraintKind::PrimaryKey,
+            _ => ConstraintKind::Unique,
+        };
+        // An index that already serves a constraint of the same kind is attached.
+        let catalog = self.catalog;
+        let serves = |own: &crate::catalog::Index| {
+            let constraint = own.constraint.as_ref();
+            let all = catalog.relations.values().flat_map(|rel| &rel.constraints);
+            constraint.is_some_and(|name| all.clone().any(|c| c.name == *name && c.kind == kind))
+        };
+        self.build_index(table, &|own| {
+            own.unique
+                && own.keys == def.columns
+                && own.predicate.is_none()
+                && own.nulls_not_distinct == key.nulls_not_distinct
+                && serves(own)
+        });
+    }
+
+    /// `CHECK` and `NOT NULL`: every table is read that does not have the constraint yet, or proves it.
+    fn check_rows(&mut self, table: &Name, only: bool, def: &ConstraintDef) {
+        let below = if only {
+            Vec::new()
+        } else {
+            self.catalog.descendants(table)
+        };
+        for name in std::iter::once(table.clone()).chain(below) {
+            let Some(rel) = self.catalog.relation(&name) else {
+                continue;
+            };
+            let has_it = match &def.kind {
+                ConstraintKindDef::NotNull => def.columns.iter().all(|column| is_not_null(rel, column)),
+                _ => rel.constraints.iter().any(|own| {
+                    Some(&own.name) == def.name.as_ref() && matches!(own.kind, ConstraintKind::Check(_)) && own.valid
+                }),
+            };
+            let holds_rows = matches!(rel.kind, RelationKind::Table | RelationKind::MaterializedView);
+            if holds_rows && !has_it {
+                self.work(&name, Work::Scan);
+            }
+        }
+    }
+
+    fn check_error(&mut self, table: &Name, only: bool, def: &ConstraintDef) {
+        let Some(rel) = self.catalog.relation(table) else {
+            return;
+        };
+        let has_children = self.catalog.children(table).next().is_some();
+        let not_inherited = def.definition.as_str().ends_with("NO INHERIT");
+        let is_check = matches!(def.kind, ConstraintKindDef::Check(_));
+        if is_check && rel.kind == RelationKind::PartitionedTable && not_inherited {
+            self.fails("42P16", "cannot add NO INHERIT constraint to partitioned table");
+        }
+        if is_check && only && has_children && !not_inherited {
+            self.fails("42P16", "constraint must be added to child tables too");
+        }
+        if !rel.columns.is_empty() && !is_check {
+            let missing = def.columns.iter().find(|column| rel.column(column).is_none());
+            if let Some(column) = missing.cloned() {
+                self.fails(
+                    "42703",
+                    format!("column \"{column}\" of relation \"{}\" does not exist", table.name),
+                );
+            }
+        }
+    }
+
+    /// `USING INDEX` (`transformIndexConstraint`): the index must be there, whole, and as a key would make it.
+    fn use_index(&mut self, table: &Name, def: &ConstraintDef, name: &str) {
+        let found = self.catalog.index(&table.sibling(name));
+        let Some((owner, index)) = found.map(|(owner, index)| (owner.clone(), index.clone())) else {
+            return self.fails("42704", format!("index \"{name}\" does not exist"));
+        };
+        self.lock_index(table, name, AccessShare);
+        // It is renamed to its constraint.
+        if def.name.as_ref().is_some_and(|constraint| constraint != name) {
+            self.lock_index(table, name, ShareUpdateExclusive);
+        }
+        let error = if index.constraint.is_some() {
+            Some(("55000", "is already associated with a constraint"))
+        } else if owner != *table {
+            Some(("55000", "belongs to another table"))
+        } else if !index.valid {
+            Some(("55000", "is not valid"))
+        } else if !index.unique {
+            Some(("42809", "is not a unique index"))
+        } else if index.expressions.is_some() {
+            Some(("42809", "contains expressions"))
+        } else if index.predicate.is_some() {
+            Some(("42809", "is a partial index"))
+        } else if !has_default_order(&index.definition) {
+            Some(("42809", "has a column without default sorting behavior"))
+        } else if self.is_partitioned(table) {
+            Some((
+                "0A000",
+                "belongs to a partitioned table, where USING INDEX is not supported",
+            ))
+        } else {
+            None
+        };
+        if let Some((sqlstate, why)) = error {
+            self.fails(sqlstate, format!("index \"{name}\" {why}"));
+        }
+    }
+
     /// A primary key makes its columns NOT NULL, which reads the table unless that is proved.
-    pub(super) fn primary_key_scan(&mut self, table: &Name, def: &ConstraintDef, using: Option<&str>) {
+    pub(super) fn primary_key_scan(&mut self, table: &Name, only: bool, def: &ConstraintDef, using: Option<&str>) {
         let Some(rel) = self.catalog.relation(table) else {
             return;
         };
@@ -98,10 +197,26 @@ impl Builder<'_> {
             Some(index) => index.keys.clone(),
             None => def.columns.clone(),
         };
-        let nullable =
-            |column: &String| rel.column(column).is_none_or(|c| !c.not_null) && !proves_not_null(rel, column);
-        if columns.iter().any(nullable) {
-            self.work_family(table, Work::Scan);
+        let unproved = columns.iter().find(|column| has_invalid_not_null(rel, column)).cloned();
+        if let Some(column) = unproved {
+            self.fails(
+                "55000",
+                format!("cannot create primary key on column \"{column}\": its NOT NULL is not valid"),
+            );
+        }
+        let below = if only {
+            Vec::new()
+        } else {
+            self.catalog.descendants(table)
+        };
+        for name in std::iter::once(table.clone()).chain(below) {
+            let Some(own) = self.catalog.relation(&name) else {
+                continue;
+            };
+            let nullable = |column: &String| !is_not_null(own, column) && !proves_not_null(own, column);
+            if own.kind != RelationKind::PartitionedTable && columns.iter().any(nullable) {
+                self.work(&name, Work::Scan);
+            }
         }
         if rel.constraints.iter().any(|c| c.kind == ConstraintKind::PrimaryKey) {
             self.fails(
@@ -127,6 +242,14 @@ impl Builder<'_> {
         };
         if let Some(parent) = super::create::referenced(&constraint) {
             self.lock_family(&parent, AccessExclusive);
+        }
+        let served = |own: &&crate::catalog::Index| own.constraint.as_deref() == Some(name);
+        let index = self
+            .catalog
+            .relation(table)
+            .and_then(|rel| rel.indexes.iter().find(served));
+        if let Some(index) = index.map(|own| own.name.clone()) {
+            self.lock_index_tree(table, &index, AccessExclusive);
         }
         if matches!(constraint.kind, ConstraintKind::PrimaryKey | ConstraintKind::Unique) {
             let matches_key = |c: &Constraint| match &c.kind {
@@ -171,9 +294,27 @@ impl Builder<'_> {
             return;
         }
         if let Some(parent) = super::create::referenced(&constraint) {
-            self.lock(&parent, RowShare);
-            self.work_family(&parent, Work::Scan);
+            let leaves = if only { vec![table.clone()] } else { self.leaves(table) };
+            return self.check_key(&leaves, &parent, constraint.definition.contains("PERIOD"));
         }
         self.work_family(table, Work::Scan);
     }
+}
+
+fn is_not_null(rel: &Relation, column: &str) -> bool {
+    rel.column(column).is_some_and(|c| c.not_null) && !has_invalid_not_null(rel, column)
+}
+
+/// Whether no key of the index is sorted other than a constraint's index would be.
+fn has_default_order(definition: &str) -> bool {
+    let mut quoted = false;
+    let bare: String = definition
+        .chars()
+        .map(|c| {
+            quoted ^= c == '"';
+            if quoted { ' ' } else { c.to_ascii_uppercase() }
+        })
+        .collect();
+    let mut words = bare.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    !(bare.contains("NULLS FIRST") || words.any(|word| word == "DESC" || word.ends_with("_PATTERN_OPS")))
 }

@@ -81,6 +81,7 @@ impl Builder<'_> {
         if self.is_taken(index, table) && index.if_not_exists {
             return;
         }
+        self.definition_error(table, index);
         if self.is_taken(index, table) {
             let name = index.name.as_deref().unwrap_or_default();
             self.fails("42P07", format!("relation \"{name}\" already exists"));

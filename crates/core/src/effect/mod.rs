@@ -5,15 +5,20 @@
 //! <https://www.postgresql.org/docs/current/explicit-locking.html> and `ATPrepCmd`/`AlterTableGetLockLevel` in
 //! PostgreSQL's `tablecmds.c`.
 
+mod alter_column;
 mod alter_table;
 mod body;
 mod column;
 mod constraint;
 mod create;
 mod data;
+mod definition;
 mod dependents;
 mod drop;
+mod foreign_key;
+mod hanging;
 mod index;
+mod key;
 mod keys;
 mod partition;
 mod prune;
@@ -22,6 +27,7 @@ mod storage;
 mod transaction;
 mod type_change;
 mod view;
+mod types;
 mod volatility;
 
 pub use body::of_inner;
@@ -234,6 +240,16 @@ impl Builder<'_> {
                 .is_none_or(|rel| rel.kind != RelationKind::PartitionedTable)
             {
                 self.work(&name, work);
+            }
+        }
+    }
+
+    /// Writes every table of a family anew that holds rows.
+    fn rewrite_family(&mut self, table: &Name) {
+        for name in std::iter::once(table.clone()).chain(self.catalog.descendants(table)) {
+            let kind = self.catalog.relation(&name).map(|rel| rel.kind);
+            if matches!(kind, None | Some(RelationKind::Table | RelationKind::MaterializedView)) {
+                self.rewrite(&name);
             }
         }
     }

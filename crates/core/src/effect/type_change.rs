@@ -1,21 +1,35 @@
 //! Which `ALTER COLUMN … TYPE` rewrite the table, and which only change the catalog.
 //!
 //! The rules are `ATColumnChangeRequiresRewrite` and `TryReuseIndex` in `tablecmds.c`: a change is free when no cast
-//! function runs for the rows.
+//! function runs for the rows. What uses the column is made again in any case.
 
 use super::Builder;
-use crate::catalog::{ConstraintKind, TypeDef};
-use crate::lock::LockMode::{AccessExclusive, Share, ShareRowExclusive};
+use super::hanging::TypeError;
+use super::types::{Cast, Shape, Type, assignment, explicit, has_default_class, split};
+use crate::catalog::{ConstraintKind, Generated, Index};
+use crate::lock::LockMode::{AccessExclusive, AccessShare, Share, ShareRowExclusive, ShareUpdateExclusive};
 use crate::quote::Name;
 use crate::sql::TypeRef;
 use crate::step::Work;
 
+/// A change of a column's type.
+pub(super) struct TypeChange<'a> {
+    pub(super) column: &'a str,
+    pub(super) to: &'a TypeRef,
+    pub(super) using: Option<&'a str>,
+    pub(super) collate: bool,
+}
+
 impl Builder<'_> {
-    pub(super) fn alter_type(&mut self, table: &Name, column: &str, to: &TypeRef, using: Option<&str>, collate: bool) {
+    pub(super) fn alter_type(&mut self, table: &Name, only: bool, change: &TypeChange<'_>) {
+        let column = change.column;
         self.need_column(table, column);
-        let Some(from) = self.column(table, column).map(|c| c.type_name.clone()) else {
+        let Some(found) = self.column(table, column).cloned() else {
             return;
         };
+        let from = Type::of_column(self.catalog, &found);
+        let to = Type::of_ref(self.catalog, change.to);
+        self.type_change_error(table, only, change, (&from, &to));
         let utc = matches!(
             self.catalog
                 .time_zone
@@ -25,84 +39,188 @@ impl Builder<'_> {
                 .as_str(),
             "UTC" | "ETC/UTC" | "GMT" | "ETC/GMT" | "ZULU" | "UCT"
         );
-        let plain_using = using.is_none_or(|using| is_plain_cast(using, column));
-        let free = plain_using && is_free(&from, &self.effective_type(to), utc);
+        let plain_using = change.using.is_none_or(|using| is_plain_cast(using, column));
+        let (before, after) = (&found.type_name, self.effective_type(change.to));
+        let same_domain = before == &change.to.display;
+        let free = plain_using && (same_domain || !to.checked) && is_free(&from, &to, (before, &after), utc);
         let shared = self
             .catalog
             .relation(table)
             .is_some_and(crate::catalog::Relation::is_shared);
         for name in std::iter::once(table.clone()).chain(self.catalog.descendants(table)) {
             if free {
-                self.free_change(&name, column, &from, &to.display, collate);
+                let kept = keeps_index(&from, &to) && !change.collate;
+                self.remake_indexes(&name, column, kept);
             } else if !self.is_partitioned(&name) {
-                self.work(&name, Work::Rewrite);
+                self.rewrite(&name);
             }
-        }
-        let parents = self.is_foreign_key_column(table, column);
-        for parent in parents {
-            self.lock(&parent, AccessExclusive);
-            self.lock(&parent, ShareRowExclusive);
-        }
-        let pointing: Vec<Name> = self
-            .catalog
-            .referencing(table)
-            .filter(|(_, c)| matches!(&c.kind, ConstraintKind::ForeignKey { columns, .. } if columns.iter().any(|c| c == column)))
-            .map(|(name, _)| name.clone())
-            .collect();
-        for child in pointing {
-            self.lock(&child, AccessExclusive);
-            self.lock(&child, ShareRowExclusive);
-            if !free {
-                self.work(&child, Work::Scan);
+            if self.version(14) && self.has_statistics(&name, column) {
+                self.lock(&name, ShareUpdateExclusive);
             }
+            self.remake_keys(&name, column, free);
         }
         if shared && !free {
-            let to = &to.display;
+            let to = &change.to.display;
             self.breaks(
                 "type-change-breaks-plans",
-                format!("prepared statements that return {table}.{column} fail once: {from} becomes {to}"),
+                format!("prepared statements that return {table}.{column} fail once: {before} becomes {to}"),
             );
         }
     }
 
+    fn type_change_error(&mut self, table: &Name, only: bool, change: &TypeChange<'_>, (from, to): (&Type, &Type)) {
+        let column = change.column;
+        let Some(found) = self.column(table, column).cloned() else {
+            return;
+        };
+        self.type_error(change.to);
+        let generated = matches!(found.generated, Generated::Stored | Generated::Virtual);
+        if generated && change.using.is_some() {
+            self.fails("42611", "cannot specify USING when altering type of generated column");
+        }
+        if self.is_inherited(table, column) {
+            self.fails("42P16", format!("cannot alter inherited column \"{column}\""));
+        }
+        if self.is_partition_key(table, column) {
+            self.fails(
+                "42P16",
+                format!("cannot alter column \"{column}\" because it is part of the partition key"),
+            );
+        }
+        if only && self.catalog.children(table).next().is_some() {
+            self.fails(
+                "42P16",
+                format!("type of inherited column \"{column}\" must be changed in child tables too"),
+            );
+        }
+        let cast = match change.using {
+            None => assignment(from, to).map(|cast| ("42804", cast)),
+            Some(using) if is_plain_cast(using, column) => explicit(from, to).map(|cast| ("42846", cast)),
+            Some(_) => None,
+        };
+        if let Some((sqlstate, Cast::Missing)) = cast {
+            self.fails(
+                sqlstate,
+                format!("column \"{column}\" cannot be cast to type {}", change.to.display),
+            );
+        }
+        self.row_type_error(table);
+        for name in std::iter::once(table.clone()).chain(self.catalog.descendants(table)) {
+            if let Some(user) = self.dependents(&name, column).into_iter().next() {
+                let sqlstate = match user.on_type {
+                    TypeError::Generated if !self.version(15) => "42601",
+                    TypeError::Generated | TypeError::Unsupported => "0A000",
+                };
+                self.fails(sqlstate, format!("cannot alter type of a column used by {}", user.what));
+            }
+        }
+        if found.generated == Generated::Identity {
+            self.identity_type_error(to);
+        }
+        if let (Some(default), Generated::No) = (&found.default, found.generated) {
+            let of = default_type(self.catalog, &default.sql, from);
+            if of.and_then(|of| assignment(&of, to)) == Some(Cast::Missing) {
+                self.fails(
+                    "42804",
+                    format!(
+                        "default for column \"{column}\" cannot be cast automatically to type {}",
+                        change.to.display
+                    ),
+                );
+            }
+        }
+        self.lost_class_error(table, column, to);
+    }
+
+    /// An index without a class for the new type cannot be made again.
+    fn lost_class_error(&mut self, table: &Name, column: &str, to: &Type) {
+        let indexes = self.catalog.relation(table).map_or(&[][..], |rel| &rel.indexes);
+        let lost = indexes
+            .iter()
+            .filter(|index| index.keys.iter().any(|key| key == column) && !index.definition.contains("_ops"))
+            .find(|index| has_default_class(self.catalog, &index.method, to) == Some(false));
+        if let Some(index) = lost {
+            let message = format!(
+                "the new type has no default operator class for access method \"{}\" of index \"{}\"",
+                index.method, index.name
+            );
+            self.fails("42704", message);
+        }
+    }
+
     /// An unconstrained domain is its base type.
-    pub(super) fn effective_type(&self, to: &TypeRef) -> String {
+    fn effective_type(&self, to: &TypeRef) -> String {
         let domain = to.user.as_ref().and_then(|user| self.catalog.resolve_type(user));
         match domain.and_then(|name| self.catalog.types.get(&name)) {
-            Some(TypeDef::Domain {
-                base,
-                constrained: false,
-            }) if !to.array => base.clone(),
+            Some(crate::catalog::TypeDef::Domain { base, .. }) if !to.array => base.clone(),
             _ => to.display.clone(),
         }
     }
 
-    /// No rewrite; but expression and partial indexes are rebuilt, and checks read again.
-    pub(super) fn free_change(&mut self, table: &Name, column: &str, from: &str, to: &str, collate: bool) {
+    /// No rewrite; but every index on the column is made again, from its old file where values compare as before, and
+    /// checks are read again.
+    fn remake_indexes(&mut self, table: &Name, column: &str, kept: bool) {
         let Some(rel) = self.catalog.relation(table) else {
             return;
         };
-        let uses = |expression: &Option<crate::catalog::Expression>| {
-            expression.as_ref().is_some_and(|e| e.columns.contains(column))
-        };
-        let rebuilt = rel.indexes.iter().any(|index| {
-            let key = index.keys.iter().any(|key| key == column);
-            uses(&index.expressions)
-                || uses(&index.predicate)
-                || (key && (index.predicate.is_some() || collate || !keeps_index(from, to)))
-        });
         let checked = rel
             .constraints
             .iter()
             .any(|c| matches!(&c.kind, ConstraintKind::Check(e) if e.columns.contains(column)));
-        if rebuilt {
+        let indexes: Vec<Index> = rel.indexes.iter().filter(|index| index.uses(column)).cloned().collect();
+        for index in indexes {
             self.lock(table, Share);
-            self.work(table, Work::IndexBuild);
+            self.lock_index(table, &index.name, AccessExclusive);
+            if kept && index.expressions.is_none() && index.predicate.is_none() {
+                self.lock_index(table, &index.name, AccessShare);
+            } else {
+                self.work_family(table, Work::IndexBuild);
+            }
         }
         if checked {
-            self.work(table, Work::Scan);
+            self.work_family(table, Work::Scan);
         }
     }
+
+    /// Foreign keys on the column, and those that point at it, are dropped and added again.
+    fn remake_keys(&mut self, table: &Name, column: &str, free: bool) {
+        for parent in self.is_foreign_key_column(table, column) {
+            self.remake_key((table, column), table, &parent, free);
+        }
+        for child in self.pointing_at(table, column) {
+            self.remake_key((table, column), &child, table, free);
+        }
+    }
+
+    fn remake_key(&mut self, (table, column): (&Name, &str), child: &Name, parent: &Name, free: bool) {
+        for side in [child, parent] {
+            self.lock(side, AccessExclusive);
+            self.lock(side, ShareRowExclusive);
+            self.lock(side, AccessShare);
+        }
+        if !free {
+            let leaves = self.leaves(child);
+            // The indexes on the column are new by then.
+            self.check_key_beside(&leaves, parent, false, &|of, index| of == table && index.uses(column));
+        }
+    }
+
+    fn has_statistics(&self, table: &Name, column: &str) -> bool {
+        let rel = self.catalog.relation(table);
+        rel.is_some_and(|rel| rel.statistics.iter().any(|own| own.columns.contains(column)))
+    }
+}
+
+/// What a default is by itself: text that stands for a value of the column's type is of that type.
+fn default_type(catalog: &crate::catalog::Catalog, sql: &str, column: &Type) -> Option<Type> {
+    let bare = sql.trim();
+    let value = bare.split("::").next().unwrap_or(bare).trim();
+    let literal = value.len() > 1 && value.starts_with('\'') && value[1..].find('\'') == Some(value.len() - 2);
+    if literal {
+        let plain = bare.matches("::").count() <= 1 && !bare.contains('(');
+        return plain.then(|| column.clone());
+    }
+    super::definition::type_of(catalog, sql)
 }
 
 /// `USING c::type` changes nothing that the cast itself would not.
@@ -111,45 +229,44 @@ fn is_plain_cast(using: &str, column: &str) -> bool {
     using.contains("::") && !using.contains('(') && head == column && using.matches("::").count() == 1
 }
 
-/// A type's name without its modifiers, and the modifiers.
-fn split(display: &str) -> (String, Vec<u32>) {
-    let Some((head, rest)) = display.split_once('(') else {
-        return (display.to_owned(), Vec::new());
-    };
-    let Some((inside, tail)) = rest.split_once(')') else {
-        return (display.to_owned(), Vec::new());
-    };
-    let modifiers = inside.split(',').filter_map(|n| n.trim().parse().ok()).collect();
-    (format!("{}{}", head.trim_end(), tail), modifiers)
-}
-
 /// Whether the rows stay as they are; `utc` says that the session's `TimeZone` is UTC.
-fn is_free(from: &str, to: &str, utc: bool) -> bool {
-    if from == to {
+fn is_free(from: &Type, to: &Type, (before, after): (&str, &str), utc: bool) -> bool {
+    if before == after {
         return true;
     }
-    let ((from, old), (to, new)) = (split(from), split(to));
-    // No modifier is no limit.
-    let wider = |old: &[u32], new: &[u32]| match (old.first(), new.first()) {
+    let wider = |old: &[i32], new: &[i32]| match (old.first(), new.first()) {
+        // No modifier is no limit.
         (_, None) => true,
         (Some(old), Some(new)) => new >= old,
         (None, Some(_)) => false,
     };
-    match (from.as_str(), to.as_str()) {
-        ("text", "character varying") => new.is_empty(),
-        ("numeric", "numeric") => {
-            let scale = |modifiers: &[u32]| modifiers.get(1).copied().unwrap_or(0);
-            new.is_empty() || (!old.is_empty() && wider(&old, &new) && scale(&old) == scale(&new))
-        }
-        ("timestamp without time zone", "timestamp with time zone")
-        | ("timestamp with time zone", "timestamp without time zone") => utc && wider(&old, &new),
-        ("character varying", "text" | "citext")
-        | ("cidr", "inet")
-        | ("text", "citext")
-        | ("integer", "oid" | "regclass" | "regtype")
-        | ("oid", "integer") => true,
-        (same, other) => same == other && MODIFIED.contains(&same) && wider(&old, &new),
+    let (old, new) = (&from.modifiers, &to.modifiers);
+    match (&from.shape, &to.shape) {
+        (Shape::BuiltIn(one), Shape::BuiltIn(other)) => match (one.as_str(), other.as_str()) {
+            ("numeric", "numeric") => {
+                let scale = |modifiers: &[i32]| modifiers.get(1).copied().unwrap_or(0);
+                new.is_empty() || (!old.is_empty() && wider(old, new) && scale(old) == scale(new))
+            }
+            ("timestamp without time zone", "timestamp with time zone")
+            | ("timestamp with time zone", "timestamp without time zone") => utc && wider(old, new),
+            (same, other) if same == other => old == new || MODIFIED.contains(&same) && wider(old, new),
+            _ => new.is_empty() && assignment(from, to) == Some(Cast::Binary),
+        },
+        (Shape::Array(one), Shape::Array(other)) => one.shape == other.shape && one.modifiers == other.modifiers,
+        (Shape::Enum(one), Shape::Enum(other)) | (Shape::Composite(one), Shape::Composite(other)) => one == other,
+        // An extension's type is known by its name alone: citext is text to the rows.
+        (Shape::BuiltIn(text), Shape::Unknown) => is_text(text) && is_citext(after),
+        (Shape::Unknown, Shape::BuiltIn(text)) => is_text(text) && new.is_empty() && is_citext(before),
+        _ => false,
     }
+}
+
+fn is_text(name: &str) -> bool {
+    matches!(name, "text" | "character varying")
+}
+
+fn is_citext(display: &str) -> bool {
+    split(display).0.rsplit('.').next() == Some("citext")
 }
 
 /// Types whose modifier is a limit that can be raised without touching the rows.
@@ -164,15 +281,34 @@ const MODIFIED: &[&str] = &[
 ];
 
 /// Whether a plain index on the column survives a free change: only when values compare as before.
-fn keeps_index(from: &str, to: &str) -> bool {
-    let ((from, _), (to, _)) = (split(from), split(to));
-    let text = |name: &str| matches!(name, "character varying" | "text");
-    from == to || (text(&from) && text(&to)) || (from == "cidr" && to == "inet")
+fn keeps_index(from: &Type, to: &Type) -> bool {
+    match (&from.shape, &to.shape) {
+        (Shape::BuiltIn(from), Shape::BuiltIn(to)) => {
+            from == to || is_text(from) && is_text(to) || from == "cidr" && to == "inet"
+        }
+        (from, to) => from == to && *from != Shape::Unknown,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Catalog;
+    use crate::version::ServerVersion;
+
+    fn of(display: &str) -> Type {
+        let written = TypeRef {
+            display: display.to_owned(),
+            user: None,
+            serial: false,
+            array: false,
+        };
+        Type::of_ref(&Catalog::empty(ServerVersion::NEWEST), &written)
+    }
+
+    fn free(from: &str, to: &str, utc: bool) -> bool {
+        is_free(&of(from), &of(to), (from, to), utc)
+    }
 
     #[test]
     fn the_measured_list() {
@@ -188,7 +324,7 @@ mod tests {
             ("bit varying(8)", "bit varying(16)"),
             ("integer", "oid"),
         ] {
-            assert!(is_free(from, to, true), "{from} to {to}");
+            assert!(free(from, to, true), "{from} to {to}");
         }
         for (from, to) in [
             ("character varying(50)", "character varying(20)"),
@@ -201,10 +337,11 @@ mod tests {
             ("timestamp(6) without time zone", "timestamp(3) without time zone"),
             ("json", "jsonb"),
         ] {
-            assert!(!is_free(from, to, true), "{from} to {to}");
+            assert!(!free(from, to, true), "{from} to {to}");
         }
         let zones = ("timestamp without time zone", "timestamp with time zone");
-        assert!(is_free(zones.0, zones.1, true) && !is_free(zones.0, zones.1, false));
-        assert!(!keeps_index(zones.0, zones.1) && keeps_index("character varying(5)", "text"));
+        assert!(free(zones.0, zones.1, true) && !free(zones.0, zones.1, false));
+        assert!(!keeps_index(&of(zones.0), &of(zones.1)));
+        assert!(keeps_index(&of("character varying(5)"), &of("text")));
     }
 }

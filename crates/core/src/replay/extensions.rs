@@ -219,6 +219,7 @@ pub(super) fn create(catalog: &mut Catalog, name: &str, schema: Option<&str>) ->
                 volatility: *volatility,
                 language: "c".to_owned(),
                 body: None,
+                inlined: None,
             }]
         });
     }

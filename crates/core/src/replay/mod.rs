@@ -162,14 +162,9 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
         | Kind::Compact { .. }
         | Kind::Maintain { .. }
         | Kind::NoRelation { .. } => Known,
-        Kind::CreateStatistics {
-            name: Some(name),
-            tables,
-        } => {
-            let name = catalog.target(name);
-            let table = tables.first().and_then(|table| catalog.resolve(table));
-            if let Some(rel) = table.and_then(|table| catalog.relations.get_mut(&table)) {
-                rel.statistics.push(name);
+        Kind::CreateStatistics { name, tables, columns } => {
+            for table in tables {
+                object::statistics(catalog, name.as_ref(), table, columns);
             }
             Known
         }
@@ -192,6 +187,9 @@ fn added_rows(catalog: &Catalog, values: Option<usize>, query: &Query) -> Option
     if let Some(rows) = values {
         return Some(rows as u64);
     }
+    if query.rows.series.is_some() {
+        return query.rows.series;
+    }
     if query
         .functions
         .iter()
@@ -207,9 +205,22 @@ fn added_rows(catalog: &Catalog, values: Option<usize>, query: &Query) -> Option
 
 /// A table of unknown size must be measured before the next migration is planned.
 fn grow(catalog: &mut Catalog, table: &NameRef, added: Option<u64>) -> Certainty {
-    let Some(rel) = catalog.resolve(table).and_then(|name| catalog.relations.get_mut(&name)) else {
+    let Some(name) = catalog.resolve(table) else {
         return Known;
     };
+    let below = catalog.descendants(&name);
+    let Some(rel) = catalog.relations.get_mut(&name) else {
+        return Known;
+    };
+    // Which partition the rows go to is not known.
+    if rel.kind == RelationKind::PartitionedTable && !below.is_empty() {
+        for name in below {
+            if let Some(rel) = catalog.relations.get_mut(&name) {
+                rel.size = None;
+            }
+        }
+        return Unknown;
+    }
     rel.size = match (rel.size, added) {
         (Some(size), Some(rows)) => Some(Size {
             rows: size.rows + rows,

@@ -38,7 +38,7 @@ impl Catalog {
         let on = |name: &Name| {
             let mut relations = self.relations.iter();
             relations
-                .find(|(_, rel)| rel.statistics.contains(name))
+                .find(|(_, rel)| rel.statistics.iter().any(|own| own.name == *name))
                 .map(|(table, _)| table)
         };
         let found = self.lookup(name, |candidate| on(candidate).is_some())?;

@@ -5,7 +5,7 @@ use super::names::{quoted_if_needed, without_modifier};
 use super::query::{self, renamed};
 use super::table::relation_of;
 use crate::catalog::{
-    Catalog, Expression, Function, Policy, Relation, RelationKind, Size, Trigger, TypeDef, Volatility,
+    Catalog, Expression, Function, Policy, Relation, RelationKind, Size, Statistics, Trigger, TypeDef, Volatility,
 };
 use crate::quote::Name;
 use crate::sql::{Argument, CreateFunction, CreateTableAs, NameRef, Query, Select, TypeRef};
@@ -193,6 +193,7 @@ pub(super) fn function(catalog: &mut Catalog, create: &CreateFunction) -> Certai
         volatility: create.volatility,
         language: create.language.clone(),
         body: create.body.clone(),
+        inlined: create.inlined.clone(),
     };
     drop_function(catalog, &name, Some(&input));
     catalog.functions.entry(name).or_default().push(made);
@@ -288,6 +289,24 @@ pub(super) fn trigger(
         columns,
     });
     Known
+}
+
+pub(super) fn statistics(catalog: &mut Catalog, name: Option<&NameRef>, table: &NameRef, columns: &[String]) {
+    let Some(table) = catalog.resolve(table) else { return };
+    let name = match name {
+        Some(name) => catalog.target(name),
+        None => table.sibling(super::names::make_object_name(
+            &table.name,
+            Some(&super::names::addition(columns)),
+            "stat",
+        )),
+    };
+    if let Some(rel) = catalog.relations.get_mut(&table) {
+        rel.statistics.push(Statistics {
+            name,
+            columns: columns.iter().cloned().collect(),
+        });
+    }
 }
 
 pub(super) fn policy(catalog: &mut Catalog, name: &str, table: &NameRef, uses: &Expression) -> Certainty {

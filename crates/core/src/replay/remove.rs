@@ -55,7 +55,7 @@ pub(super) fn drop(catalog: &mut Catalog, drop: &Drop) -> Certainty {
             ObjectKind::Statistics => {
                 let table = catalog.table_of_statistics(name);
                 if let Some(rel) = table.and_then(|table| catalog.relations.get_mut(&table)) {
-                    rel.statistics.retain(|own| own.name != name.name);
+                    rel.statistics.retain(|own| own.name.name != name.name);
                 }
             }
             ObjectKind::Schema => schema(catalog, &name.name),

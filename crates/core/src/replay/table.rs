@@ -153,7 +153,11 @@ fn copy_objects(catalog: &mut Catalog, table: &Name, like: &Like) {
 pub(super) fn column_type(catalog: &Catalog, type_ref: &TypeRef) -> (String, Option<Name>) {
     (
         catalog.type_display(type_ref),
-        type_ref.user.as_ref().and_then(|user| catalog.resolve_type(user)),
+        // Each table is a row type too.
+        type_ref
+            .user
+            .as_ref()
+            .and_then(|user| catalog.resolve_type(user).or_else(|| catalog.resolve(user))),
     )
 }
 

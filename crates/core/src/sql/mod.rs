@@ -13,7 +13,7 @@ mod statement;
 mod table;
 
 pub use directive::{Directive, DirectiveError};
-pub use lower::{Identifier, identifiers, normalised, parse, parse_function};
+pub use lower::{Identifier, identifiers, normalised, parse, parse_function, single_expression};
 pub use object::*;
 pub use publication::*;
 pub use query::*;

@@ -2,6 +2,7 @@
 
 use super::{Inserted, NameRef, Query, TypeRef};
 use crate::catalog::{Expression, Volatility};
+use std::collections::BTreeSet;
 
 /// `DROP`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +93,8 @@ pub struct CreateFunction {
     pub language: String,
     /// The body's text.
     pub body: Option<String>,
+    /// The functions called in the one expression that the planner puts in its place; `None` where it does not.
+    pub inlined: Option<BTreeSet<String>>,
 }
 
 /// Which change of rows.

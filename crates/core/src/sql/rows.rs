@@ -12,6 +12,8 @@ pub struct Rows {
     /// Columns that the condition compares with constants for equality, all joined by AND, where only one relation is
     /// read or changed.
     pub equals: Vec<(String, String)>,
+    /// How many rows a `generate_series` over constants makes, where the query is of nothing else.
+    pub series: Option<u64>,
 }
 
 /// What an `INSERT` gives.

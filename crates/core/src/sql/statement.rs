@@ -209,6 +209,8 @@ pub enum Kind {
         name: Option<NameRef>,
         /// The tables.
         tables: Vec<NameRef>,
+        /// Columns that they are about.
+        columns: Vec<String>,
     },
     /// `COMMENT ON`.
     Comment {

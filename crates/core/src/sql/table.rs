@@ -355,6 +355,8 @@ pub struct CreateIndex {
     pub key_names: Vec<String>,
     /// The text of each key without collation, class and order, for queries.
     pub key_sql: Vec<SqlText>,
+    /// The operator class of each key, where one is written.
+    pub classes: Vec<Option<String>>,
     /// `INCLUDE`.
     pub include: Vec<String>,
     /// What the expression keys use.

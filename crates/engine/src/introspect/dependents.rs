@@ -1,13 +1,14 @@
 //! What hangs on relations: triggers, policies, and what views and rules read.
 
 use super::{BTreeSet, ByOid, Names};
-use nonstop_core::catalog::{Policy, Relation, Trigger};
+use nonstop_core::catalog::{Policy, Relation, Statistics, Trigger};
 use nonstop_core::quote::Name;
 use tokio_postgres::{Client, Error};
 
 pub(super) async fn read(client: &Client, names: &Names, relations: &mut ByOid<Relation>) -> Result<(), Error> {
     read_triggers(client, names, relations).await?;
     read_policies(client, names, relations).await?;
+    read_statistics(client, names, relations).await?;
     read_reads(client, names, relations).await
 }
 
@@ -62,6 +63,31 @@ async fn read_policies(client: &Client, names: &Names, relations: &mut ByOid<Rel
             relation.policies.push(Policy {
                 name: row.get(1),
                 columns: named(names, table, &row.get::<_, Vec<i16>>(2)),
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn read_statistics(client: &Client, names: &Names, relations: &mut ByOid<Relation>) -> Result<(), Error> {
+    // Columns in expressions (14) are those that the object depends on.
+    let rows = client
+        .query(
+            "SELECT s.stxrelid, (SELECT n.nspname::text FROM pg_catalog.pg_namespace n WHERE n.oid = s.stxnamespace), s.stxname::text,
+                    ARRAY(SELECT DISTINCT d.refobjsubid::int2 FROM pg_catalog.pg_depend d
+                          WHERE d.classid = 'pg_catalog.pg_statistic_ext'::regclass AND d.objid = s.oid
+                            AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = s.stxrelid
+                            AND d.refobjsubid > 0)
+             FROM pg_catalog.pg_statistic_ext s ORDER BY s.stxname",
+            &[],
+        )
+        .await?;
+    for row in &rows {
+        let table: u32 = row.get(0);
+        if let Some(relation) = relations.get_mut(&table) {
+            relation.statistics.push(Statistics {
+                name: Name::new(row.get::<_, String>(1), row.get::<_, String>(2)),
+                columns: named(names, table, &row.get::<_, Vec<i16>>(3)),
             });
         }
     }

@@ -3,6 +3,7 @@
 use super::{BTreeMap, BTreeSet, ByOid, letter};
 use nonstop_core::catalog::{Function, TypeDef, Volatility};
 use nonstop_core::quote::Name;
+use nonstop_core::sql::single_expression;
 use nonstop_core::version::ServerVersion;
 use tokio_postgres::{Client, Error};
 
@@ -95,7 +96,8 @@ pub(super) async fn read_functions(
             .query(
                 r"SELECT n.nspname::text, p.proname::text, pg_catalog.pg_get_function_identity_arguments(p.oid),
                          p.provolatile, l.lanname::text, p.prosrc,
-                         coalesce(pg_catalog.pg_get_function_result(p.oid), '')
+                         coalesce(pg_catalog.pg_get_function_result(p.oid), ''),
+                         p.prosecdef OR p.proisstrict OR p.proretset OR p.proconfig IS NOT NULL OR p.prokind <> 'f'
                   FROM pg_catalog.pg_proc p
                   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
                   JOIN pg_catalog.pg_language l ON l.oid = p.prolang
@@ -110,7 +112,8 @@ pub(super) async fn read_functions(
                 r"SELECT n.nspname::text, p.proname::text, pg_catalog.pg_get_function_identity_arguments(p.oid),
                          p.provolatile, l.lanname::text,
                          CASE WHEN p.prosqlbody IS NULL OR $1 THEN p.prosrc ELSE pg_catalog.pg_get_function_sqlbody(p.oid) END,
-                         coalesce(pg_catalog.pg_get_function_result(p.oid), '')
+                         coalesce(pg_catalog.pg_get_function_result(p.oid), ''),
+                         p.prosecdef OR p.proisstrict OR p.proretset OR p.proconfig IS NOT NULL OR p.prokind <> 'f'
                   FROM pg_catalog.pg_proc p
                   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
                   JOIN pg_catalog.pg_language l ON l.oid = p.prolang
@@ -124,6 +127,10 @@ pub(super) async fn read_functions(
     for row in &rows {
         let language: String = row.get(4);
         let name = Name::new(row.get::<_, String>(0), row.get::<_, String>(1));
+        let body = row
+            .get::<_, Option<String>>(5)
+            .filter(|_| !matches!(language.as_str(), "c" | "internal"));
+        let kept = language != "sql" || row.get(7);
         functions.entry(name).or_default().push(Function {
             arguments: row.get(2),
             returns: row.get(6),
@@ -132,9 +139,8 @@ pub(super) async fn read_functions(
                 's' => Volatility::Stable,
                 _ => Volatility::Volatile,
             },
-            body: row
-                .get::<_, Option<String>>(5)
-                .filter(|_| !matches!(language.as_str(), "c" | "internal")),
+            inlined: body.as_deref().filter(|_| !kept).and_then(single_expression),
+            body,
             language,
         });
     }

@@ -7,7 +7,7 @@ use crate::migration::TransactionModel;
 use crate::quote::Name;
 use crate::replay;
 use crate::source::SourceFile;
-use crate::sql::{self, Kind, Statement};
+use crate::sql::{self, Kind, Statement, SyntaxError};
 use crate::step::Work;
 use crate::version::ServerVersion;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,9 +30,12 @@ impl Said {
         let mut said = Said::default();
         let mut catalog = Catalog::empty(ServerVersion::of_major(major));
         catalog.time_zone = Some("UTC".to_owned());
-        let (Some(setup), Some(script)) = (statements(&row.setup), statements(&row.sql)) else {
-            said.error = Some("42601".to_owned());
-            return said;
+        let (setup, script) = match (statements(&row.setup), statements(&row.sql)) {
+            (Ok(setup), Ok(script)) => (setup, script),
+            (Err(error), _) | (_, Err(error)) => {
+                said.error = Some(error.sqlstate().to_owned());
+                return said;
+            }
         };
         for statement in &setup {
             let error = effect(statement, &catalog).error;
@@ -110,6 +113,6 @@ fn shown(name: &Name) -> String {
     }
 }
 
-fn statements(sql: &str) -> Option<Vec<Statement>> {
-    Some(sql::parse(&SourceFile::new("row", sql)).ok()?.statements)
+fn statements(sql: &str) -> Result<Vec<Statement>, SyntaxError> {
+    Ok(sql::parse(&SourceFile::new("row", sql))?.statements)
 }

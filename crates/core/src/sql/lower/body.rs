@@ -9,6 +9,7 @@ use super::{dynamic, parse_fragment};
 use crate::source::Span;
 use pg_query::protobuf;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// The statements of a `DO` block, with their places in its text.
 pub(super) fn of_block(block: &protobuf::DoStmt, sql: &str) -> Body {
@@ -409,4 +410,33 @@ fn ends_early(statement: &Value) -> When {
         return When::Perhaps;
     }
     When::Always
+}
+
+/// The functions called in a body that is one expression, `SELECT lower(a)`: the planner puts it in the call's place
+/// (`inline_function` in PostgreSQL's `clauses.c`).
+pub fn single_expression(body: &str) -> Option<BTreeSet<String>> {
+    let parsed = pg_query::parse(body, pg_query::ParserOptions::DEFAULT).ok()?;
+    let [raw] = parsed.protobuf.stmts.as_slice() else {
+        return None;
+    };
+    let Some(pg_query::NodeEnum::SelectStmt(select)) = raw.stmt.as_ref()?.node.as_ref() else {
+        return None;
+    };
+    let plain = select.from_clause.is_empty()
+        && select.where_clause.is_none()
+        && select.group_clause.is_empty()
+        && select.having_clause.is_none()
+        && select.window_clause.is_empty()
+        && select.distinct_clause.is_empty()
+        && select.sort_clause.is_empty()
+        && select.limit_count.is_none()
+        && select.with_clause.is_none()
+        && select.larg.is_none();
+    let ([target], true) = (select.target_list.as_slice(), plain) else {
+        return None;
+    };
+    match target.node.as_ref()? {
+        pg_query::NodeEnum::ResTarget(target) => Some(super::expr::expression(target.val.as_ref()?).functions),
+        _ => None,
+    }
 }

@@ -17,7 +17,7 @@ mod words;
 
 pub use words::{Word as Identifier, identifiers, normalised};
 
-pub use body::parse_function;
+pub use body::{parse_function, single_expression};
 
 use super::room;
 use super::{Directive, Kind, Script, Statement, SyntaxError, TransactionVerb};

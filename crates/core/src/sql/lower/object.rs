@@ -2,7 +2,7 @@
 
 use super::super::{Argument, CreateFunction, CreateTableAs, Drop, Kind, NameRef, ObjectKind, Query, Rename, TypeRef};
 use super::names::{constant, object_name, option, qualified, relation, relations, text, texts, type_ref};
-use super::{dml, expr, query, table};
+use super::{dml, expr, query, single_expression, table};
 use crate::catalog::{Expression, Volatility};
 use crate::quote::Ident;
 use pg_query::NodeEnum;
@@ -107,6 +107,7 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
         NodeEnum::CreateStatsStmt(create) => Kind::CreateStatistics {
             name: qualified(&create.defnames),
             tables: relations(&create.relations),
+            columns: create.exprs.iter().flat_map(statistics_columns).collect(),
         },
         NodeEnum::CommentStmt(comment) => comment_stmt(comment),
         NodeEnum::GrantStmt(grant) => Kind::Grant {
@@ -285,6 +286,10 @@ fn create_function(create: &protobuf::CreateFunctionStmt) -> Option<CreateFuncti
             _ => Volatility::Volatile,
         },
         language: word("language").unwrap_or_else(|| "sql".to_owned()).to_lowercase(),
+        inlined: body
+            .as_deref()
+            .filter(|_| is_inlined(create, &word))
+            .and_then(single_expression),
         body,
     })
 }
@@ -339,6 +344,19 @@ fn signature(node: &Node) -> Option<Vec<TypeRef>> {
     }
 }
 
+/// Whether the planner may put the body in the place of a call.
+fn is_inlined(create: &protobuf::CreateFunctionStmt, word: &impl Fn(&str) -> Option<String>) -> bool {
+    let kept = ["security", "strict", "set"]
+        .iter()
+        .any(|name| option(&create.options, name).is_some());
+    let table = |node: &Node| {
+        matches!(&node.node, Some(NodeEnum::FunctionParameter(p))
+            if p.mode() == protobuf::FunctionParameterMode::FuncParamTable)
+    };
+    let many = create.return_type.as_ref().is_none_or(|returns| returns.setof) || create.parameters.iter().any(table);
+    word("language").as_deref() == Some("sql") && !kept && !many && !create.is_procedure
+}
+
 fn trigger_columns(create: &protobuf::CreateTrigStmt) -> Vec<String> {
     let mut columns = texts(&create.columns);
     if let Some(when) = &create.when_clause {
@@ -390,4 +408,16 @@ fn create_table_as(create: &protobuf::CreateTableAsStmt) -> Option<Kind> {
         columns: texts(&into.col_names),
         select: query::select_of(create.query.as_deref()),
     }))
+}
+
+fn statistics_columns(node: &Node) -> Vec<String> {
+    let Some(NodeEnum::StatsElem(element)) = &node.node else {
+        return Vec::new();
+    };
+    let computed = element.expr.as_ref().map(|expression| expr::expression(expression));
+    let named = (!element.name.is_empty()).then(|| element.name.clone());
+    named
+        .into_iter()
+        .chain(computed.into_iter().flat_map(|expression| expression.columns))
+        .collect()
 }

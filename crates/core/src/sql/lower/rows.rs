@@ -27,8 +27,16 @@ impl Rows {
         }
     }
 
-    /// What the condition of the whole statement fixes.
+    /// What the condition of the whole statement fixes, and how many rows there are.
     pub(super) fn fix(&mut self, node: &NodeEnum) {
+        self.series = match node {
+            NodeEnum::SelectStmt(select) => series(select),
+            NodeEnum::InsertStmt(insert) => match insert.select_stmt.as_ref().and_then(|node| node.node.as_ref()) {
+                Some(NodeEnum::SelectStmt(select)) => series(select),
+                _ => None,
+            },
+            _ => None,
+        };
         let condition = match node {
             NodeEnum::SelectStmt(select) => of_select(select),
             NodeEnum::InsertStmt(insert) => match insert.select_stmt.as_ref().and_then(|node| node.node.as_ref()) {
@@ -159,5 +167,39 @@ fn given(node: &Node) -> Given {
         Some(NodeEnum::AConst(value)) if value.isnull => Given::Null,
         Some(NodeEnum::TypeCast(cast)) => cast.arg.as_ref().map_or(Given::Other, |arg| given(arg)),
         _ => constant(node).map_or(Given::Other, Given::Constant),
+    }
+}
+
+/// `SELECT … FROM generate_series(1, 100)`, and nothing that leaves rows out.
+fn series(select: &SelectStmt) -> Option<u64> {
+    let plain = select.where_clause.is_none()
+        && select.group_clause.is_empty()
+        && select.having_clause.is_none()
+        && select.distinct_clause.is_empty()
+        && select.limit_count.is_none()
+        && select.limit_offset.is_none()
+        && select.larg.is_none();
+    let ([from], true) = (select.from_clause.as_slice(), plain) else {
+        return None;
+    };
+    let Some(NodeEnum::RangeFunction(function)) = &from.node else {
+        return None;
+    };
+    let [one] = function.functions.as_slice() else {
+        return None;
+    };
+    let Some(NodeEnum::List(list)) = &one.node else {
+        return None;
+    };
+    let Some(NodeEnum::FuncCall(call)) = list.items.first().and_then(|item| item.node.as_ref()) else {
+        return None;
+    };
+    if call.funcname.last().and_then(text).as_deref() != Some("generate_series") {
+        return None;
+    }
+    let number = |node: &Node| constant(node)?.parse::<i64>().ok();
+    match call.args.as_slice() {
+        [first, last] => u64::try_from(number(last)? - number(first)? + 1).ok(),
+        _ => None,
     }
 }

@@ -145,6 +145,7 @@ fn create_index(index: &IndexStmt) -> Option<CreateIndex> {
         keys: elements.iter().map(|e| e.name.clone()).collect(),
         key_names: elements.iter().map(|e| key_name(e)).collect(),
         key_sql: elements.iter().map(|e| key_sql(e)).collect(),
+        classes: elements.iter().map(|e| e.opclass.last().and_then(text)).collect(),
         include: index
             .index_including_params
             .iter()
