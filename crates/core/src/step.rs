@@ -102,6 +102,14 @@ pub enum Goal {
         /// The index.
         index: Name,
     },
+    /// `REINDEX CONCURRENTLY` came to its end, and left no INVALID `…_ccnew` or `…_ccold` of what it builds anew. Repeating
+    /// it is harmless.
+    Reindexed {
+        /// The table.
+        table: Name,
+        /// Its only index that is meant; `None` for all.
+        index: Option<String>,
+    },
     /// The constraint is there and validated.
     ConstraintValid {
         /// The table.

@@ -263,8 +263,8 @@ async fn leaves_something(
     }
     Ok(match alone::judge(worker, &step.goal).await? {
         alone::Found::Reached => true,
-        alone::Found::Leftover(index) => {
-            alone::drop_index(worker, place, &index).await?;
+        alone::Found::Leftover(indexes) => {
+            alone::drop_indexes(worker, place, &indexes).await?;
             // A drop that was cut off is undone by building the index again; a build by having dropped it.
             matches!(step.goal, Goal::IndexGone { .. })
         }

@@ -25,7 +25,7 @@ use crate::quote::{Name, SqlText};
 use crate::rule::{Context, Rule};
 use crate::rules;
 use crate::settings::{PlanSettings, SMALL_BYTES};
-use crate::sql::{Kind, Statement};
+use crate::sql::{Kind, ReindexTarget, Statement};
 use crate::step::{Goal, RelationLock, StepKind, Undo, Violation, Work};
 
 /// A part of a plan, before it has its place.
@@ -356,15 +356,39 @@ fn reads_much(scene: &Scene<'_>, name: &Name) -> bool {
     })
 }
 
+/// What `REINDEX CONCURRENTLY` of one index or table leaves when it is cut off is known by its name.
+fn reindexed(statement: &Statement, scene: &Scene<'_>) -> Option<Goal> {
+    let Kind::Reindex {
+        target,
+        concurrently: true,
+    } = &statement.kind
+    else {
+        return None;
+    };
+    let (table, index) = match target {
+        ReindexTarget::Index(name) => {
+            let (table, index) = scene.catalog.resolve_index(name)?;
+            (table.clone(), Some(index.name.clone()))
+        }
+        ReindexTarget::Table(name) => (scene.catalog.resolve(name)?, None),
+        ReindexTarget::Schema(_) | ReindexTarget::Database | ReindexTarget::System => return None,
+    };
+    Some(Goal::Reindexed { table, index })
+}
+
 /// The statement unchanged, outside a transaction: the server does not take it inside one.
 fn outside(statement: &Statement, effect: &Effect, scene: &Scene<'_>) -> Piece {
+    let goal = reindexed(statement, scene);
     Piece {
         body: Body::Lone(Lone {
-            kind: StepKind::Opaque,
+            kind: match goal {
+                Some(_) => StepKind::Index,
+                None => StepKind::Opaque,
+            },
             sql: statement.sql.clone(),
             locks: shared_locks(effect),
             work: effect.work.iter().map(|w| w.work).max().unwrap_or(Work::None),
-            goal: Goal::Repeatable,
+            goal: goal.unwrap_or(Goal::Repeatable),
             undo: match &statement.kind {
                 Kind::Maintain { .. } | Kind::Reindex { .. } => Undo::Nothing,
                 _ => Undo::Impossible("it ran outside a transaction".to_owned()),

@@ -66,7 +66,7 @@ pub(crate) async fn run(
         match &found {
             Found::Reached if begun => return Ok(StepState::Done),
             Found::Invisible if begun && state == Some(StepState::Started) => return Err(unknowable(place, step)),
-            Found::Leftover(index) => drop_index(worker, place, index).await?,
+            Found::Leftover(indexes) => drop_indexes(worker, place, indexes).await?,
             Found::Building(who) => {
                 looks += 1;
                 wait_for_builder(worker, place, who, (started, looks)).await?;
@@ -86,7 +86,7 @@ pub(crate) async fn run(
         let (statement, broken) = match outcome {
             Ok(()) if !ours => return Ok(StepState::Found),
             Ok(()) => match judge(worker, &step.goal).await? {
-                Found::Open if matches!(step.goal, Goal::Repeatable | Goal::NoRows(_)) => return Ok(StepState::Done),
+                Found::Open if is_known_by_running(&step.goal) => return Ok(StepState::Done),
                 Found::Reached | Found::Invisible => return Ok(StepState::Done),
                 Found::Open | Found::Leftover(_) | Found::Building(_) => (None, not_reached(step)),
             },
@@ -125,10 +125,18 @@ pub(crate) async fn repeat(worker: &mut Worker<'_>, place: &Place, sql: &SqlText
     }
 }
 
-/// An INVALID index goes the way that stops nobody.
-pub(crate) async fn drop_index(worker: &mut Worker<'_>, place: &Place, index: &Name) -> Result<(), StepError> {
-    let sql = sql!("DROP INDEX CONCURRENTLY IF EXISTS {}", index);
-    repeat(worker, place, &sql).await
+/// INVALID indexes go the way that stops nobody.
+pub(crate) async fn drop_indexes(worker: &mut Worker<'_>, place: &Place, indexes: &[Name]) -> Result<(), StepError> {
+    for index in indexes {
+        let sql = sql!("DROP INDEX CONCURRENTLY IF EXISTS {}", index);
+        repeat(worker, place, &sql).await?;
+    }
+    Ok(())
+}
+
+/// Nothing on the server shows that it was done; only that it ran without an error does.
+fn is_known_by_running(goal: &Goal) -> bool {
+    matches!(goal, Goal::Repeatable | Goal::NoRows(_) | Goal::Reindexed { .. })
 }
 
 /// Looks for the goal, over a cut connection too.
@@ -165,15 +173,21 @@ async fn statements(
 
 /// Before giving up: no INVALID index stays. What cannot go now is in the journal, for the next command.
 async fn take_leftover(worker: &mut Worker<'_>, place: &Place, goal: &Goal) {
-    let Ok(Found::Leftover(index)) = judge(worker, goal).await else {
+    let Ok(Found::Leftover(indexes)) = judge(worker, goal).await else {
         return;
     };
     if worker.stop.is_wanted() {
-        let sql = sql!("DROP INDEX CONCURRENTLY IF EXISTS {}", index);
-        let _ = tokio::time::timeout(PARTING_LIMIT, message::run(worker.session.client(), &sql)).await;
+        let dropped = async {
+            for index in &indexes {
+                let sql = sql!("DROP INDEX CONCURRENTLY IF EXISTS {}", index);
+                message::run(worker.session.client(), &sql).await?;
+            }
+            Ok::<(), SqlError>(())
+        };
+        let _ = tokio::time::timeout(PARTING_LIMIT, dropped).await;
     } else {
         // Unwinding judges the step again.
-        let _ = drop_index(worker, place, &index).await;
+        let _ = drop_indexes(worker, place, &indexes).await;
     }
 }
 
@@ -217,6 +231,7 @@ fn not_reached(step: &Step) -> Broken {
         Goal::IndexValid { index, .. } => format!("the index {index} is not valid after it was built"),
         Goal::IndexGone { index } => format!("the index {index} is still there after it was dropped"),
         Goal::ConstraintValid { constraint, .. } => format!("the constraint {constraint} is not valid after VALIDATE"),
+        Goal::Reindexed { table, .. } => format!("REINDEX left an INVALID index of {table}"),
         Goal::Committed | Goal::NoRows(_) | Goal::Repeatable => "the step did not reach its goal".to_owned(),
     };
     Broken {

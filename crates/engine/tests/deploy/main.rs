@@ -6,5 +6,6 @@ mod faults;
 mod kills;
 mod locks;
 mod plain;
+mod reindex;
 mod stepwise;
 mod support;
