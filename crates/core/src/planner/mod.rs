@@ -154,10 +154,7 @@ impl Work<'_> {
             };
             match self.pieces(statement, &effect, &scene, &glued) {
                 Ok(own) => pieces.extend(own.into_iter().map(|piece| session.apply(piece))),
-                Err(refusal) => self
-                    .plan
-                    .refusals
-                    .push(refusal.notice(statement, file.place(statement.span.start).line)),
+                Err(refusal) => self.refuse(file, script, statement, refusal),
             }
             self.certainty = self.certainty.max(replay::apply(self.catalog, statement));
         }
@@ -196,6 +193,20 @@ impl Work<'_> {
             }
         }
         rewrite::rewrite(statement, effect, scene)
+    }
+
+    /// What somebody has allowed to be written is not allowed to block: that is for whoever deploys to say.
+    fn refuse(&mut self, file: &SourceFile, script: &Script, statement: &Statement, refusal: Refusal) {
+        let mut notice = refusal.notice(statement, file.place(statement.span.start).line);
+        let is_allowed = |directive: &Directive| {
+            matches!(directive, Directive::Allow { rules, statement: of, .. }
+                if *of == statement.ordinal && rules.contains(&notice.rule))
+        };
+        if script.directives.iter().any(is_allowed) {
+            let why = " The `-- nonstop: allow` above it speaks to `check` alone.";
+            notice.help.push_str(why);
+        }
+        self.plan.refusals.push(notice);
     }
 
     /// Session settings: nonstop's own bounds stand, the others go with each transaction.
@@ -259,15 +270,11 @@ impl Work<'_> {
                 settings: self.settings,
                 as_written: false,
             };
-            if !self.settings.as_written
-                && !self.settings.allow_blocking
-                && let Some(refusal) = rewrite::hazard(statement, &effect, &scene)
-            {
-                self.plan
-                    .refusals
-                    .push(refusal.notice(statement, file.place(statement.span.start).line));
-            }
             open_ended |= rewrite::is_open_ended(statement, &effect, &scene);
+            let may_block = self.settings.as_written || self.settings.allow_blocking;
+            if let Some(refusal) = rewrite::hazard(statement, &effect, &scene).filter(|_| !may_block) {
+                self.refuse(file, script, statement, refusal);
+            }
             effects.push(effect);
             self.certainty = self.certainty.max(replay::apply(self.catalog, statement));
         }

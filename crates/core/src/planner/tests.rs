@@ -84,6 +84,17 @@ fn a_warning_has_the_help_of_its_rule() {
 }
 
 #[test]
+fn an_allow_speaks_to_check_alone() {
+    let text = "-- nonstop: allow type-change-rewrites-table because it is night\nALTER TABLE t ALTER a TYPE bigint";
+    refuses(text, "type-change-rewrites-table");
+    let help = plan(text).refusals.remove(0).help;
+    assert!(
+        help.ends_with("The `-- nonstop: allow` above it speaks to `check` alone."),
+        "{help}"
+    );
+}
+
+#[test]
 fn a_refusal_has_the_help_of_its_rule_and_an_estimate() {
     let settings = PlanSettings::default();
     let mut catalog = catalog(15);
