@@ -10,7 +10,7 @@ mod run;
 
 use crate::advisory::{HistoryLock, LockError};
 use crate::event::{Event, Events, Outcome, Verdict, millis};
-use crate::gates::{Subject, run_gates};
+use crate::gates::{Subject, run_gates, run_gates_of_plan};
 use crate::history::{History, RowState, recorded};
 use crate::journal::{self, InFlight};
 use crate::session::Session;
@@ -270,7 +270,9 @@ impl Order<'_> {
                 let Some(plans) = foresight.plan_ahead(client, &pending[at..], &waiting).await? else {
                     return Ok(Outcome::Resumable);
                 };
-                if prepare::tell_refusals(self.events, &plans) {
+                let session = &run.worker.session;
+                let closed = self.is_closed_to(session, &prepare::plan_of(&plans, session)).await?;
+                if closed || prepare::tell_refusals(self.events, &plans) {
                     return Ok(Outcome::Refused);
                 }
                 ahead = plans;
@@ -330,20 +332,37 @@ impl Order<'_> {
     ) -> Result<bool, DeployError> {
         let resumable: Vec<String> = unfinished.map(|flight| flight.id.clone()).into_iter().collect();
         let subject = Subject {
-            target: self.target,
-            session,
-            history: &self.history,
-            migrations: self.migrations,
-            plan,
             lock,
             resumable: &resumable,
-            skip: &self.options.skip,
+            ..self.subject(session, plan)
         };
         let reports = run_gates(&subject).await?;
         for report in &reports {
             self.events.send(report.event());
         }
         Ok(reports.iter().any(|report| report.verdict == Verdict::Stop))
+    }
+
+    /// Whether a gate stops a plan that could be made only now, because what ran before it was not known from its text.
+    async fn is_closed_to(&self, session: &Session, plan: &Plan) -> Result<bool, DeployError> {
+        let reports = run_gates_of_plan(&self.subject(session, Some(plan))).await?;
+        for report in reports.iter().filter(|report| report.verdict != Verdict::Ok) {
+            self.events.send(report.event());
+        }
+        Ok(reports.iter().any(|report| report.verdict == Verdict::Stop))
+    }
+
+    fn subject<'s>(&'s self, session: &'s Session, plan: Option<&'s Plan>) -> Subject<'s> {
+        Subject {
+            target: self.target,
+            session,
+            history: &self.history,
+            migrations: self.migrations,
+            plan,
+            lock: None,
+            resumable: &[],
+            skip: &self.options.skip,
+        }
     }
 
     /// Everything but the doing.

@@ -2,8 +2,11 @@
 
 use crate::stepwise::{COMPLETE, SEEN, all_kinds, prepared};
 use crate::support::{Heard, by_hand, ddl, migration, planned, target, value};
+use nonstop_core::catalog::Catalog;
 use nonstop_core::lock::LockMode::{AccessExclusive, ShareRowExclusive};
 use nonstop_core::migration::Migration;
+use nonstop_core::planner::Planned;
+use nonstop_core::settings::PlanSettings;
 use nonstop_engine::deploy::{DeployError, DeployOptions, HistoryKind, Stop, deploy_by};
 use nonstop_engine::event::{Event, Events, Outcome, Verdict};
 use nonstop_engine::target::Target;
@@ -45,6 +48,44 @@ async fn as_role(database: &TestDatabase, role: &str) -> Target {
     let url = database.url();
     let (_, server) = url.rsplit_once('@').unwrap();
     Target::parse(&format!("postgres://{role}:x@{server}")).unwrap()
+}
+
+/// As if nobody could tell from any migration what it leaves.
+fn unforeseeable(migration: &Migration, catalog: &mut Catalog, settings: &PlanSettings) -> Planned {
+    Planned {
+        catalog_is_stale: true,
+        ..by_hand(migration, catalog, settings)
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_planned_ahead_is_asked_about_before_it_runs() {
+    let database = newest().await;
+    let role = format!("s_{}", database.name);
+    let limited = as_role(&database, &role).await;
+    run_at(&limited, &[], &DeployOptions::default()).await.0.unwrap();
+    database.run("CREATE TABLE t (id int PRIMARY KEY)").await;
+    let alter = ddl("1", "ALTER TABLE t ADD c int", &[("t", AccessExclusive)], "");
+    let folder = [
+        planned("1", &[ddl("1", "CREATE TABLE mine (id int)", &[], "DROP TABLE mine")]),
+        planned("2", &[alter]),
+    ];
+    let heard = Heard::default();
+    let sink = heard.sink();
+    let (options, events) = (DeployOptions::default(), (&sink, Stop::never()));
+    let outcome = deploy_by(unforeseeable, &limited, &folder, HistoryKind::Prisma, &options, events).await;
+    let rows = value(
+        &database,
+        "SELECT string_agg(migration_name, ' ') FROM _prisma_migrations",
+    )
+    .await;
+    database.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+    assert_eq!(outcome.unwrap(), Outcome::Refused, "{:#?}", heard.all());
+    assert_eq!(rows.unwrap(), "1");
+    let stops = heard.all().into_iter().any(|event| {
+        matches!(event, Event::Gate { gate: "privileges", verdict: Verdict::Stop, message } if message.contains("public.t"))
+    });
+    assert!(stops, "{:#?}", heard.all());
 }
 
 #[tokio::test]
