@@ -69,6 +69,15 @@ pub struct Relation {
     pub reads: BTreeMap<Name, BTreeSet<String>>,
     /// For an owned sequence: the table and column.
     pub owned_by: Option<(Name, String)>,
+    /// Its owner, where it is known.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// The composite type that it is a table of.
+    #[serde(default)]
+    pub of_type: Option<Name>,
+    /// `DETACH PARTITION … CONCURRENTLY` has been begun and not finished.
+    #[serde(default)]
+    pub detach_pending: bool,
     /// Extended statistics on it.
     #[serde(default)]
     pub statistics: Vec<Statistics>,

@@ -12,8 +12,8 @@ impl Builder<'_> {
     pub(super) fn alter_table(&mut self, alter: &AlterTable) {
         match alter.object {
             ObjectKind::Index => return self.alter_index(alter),
-            // Composite types: ACCESS EXCLUSIVE on the type's own relation.
-            ObjectKind::Type | ObjectKind::Other => return,
+            ObjectKind::Type => return self.alter_composite(alter),
+            ObjectKind::Other => return,
             _ => {}
         }
         let Some(table) = self.existing(&alter.name, alter.if_exists) else {
@@ -98,8 +98,18 @@ impl Builder<'_> {
                 concurrently,
                 finalize,
             } => self.detach(table, child, *concurrently, *finalize),
-            ActionKind::ColumnOptions { .. } | ActionKind::ClusterOn => {
+            ActionKind::ColumnOptions { .. } => self.family_lock(table, only, ShareUpdateExclusive),
+            ActionKind::ClusterOn { index } => {
                 self.family_lock(table, only, ShareUpdateExclusive);
+                if let Some(index) = index {
+                    self.lock_index(table, index, ShareUpdateExclusive);
+                }
+            }
+            ActionKind::OfType { name } => {
+                self.lock(table, AccessExclusive);
+                if let Some(of) = name.as_ref().and_then(|name| self.catalog.resolve_type(name)) {
+                    self.lock(&of, AccessShare);
+                }
             }
             ActionKind::RelationOptions => self.lock(table, ShareUpdateExclusive),
             ActionKind::ReplicaIdentity { to } => {
@@ -110,7 +120,7 @@ impl Builder<'_> {
             }
             ActionKind::RowSecurity | ActionKind::Rule => self.lock(table, AccessExclusive),
             ActionKind::Trigger { .. } => self.lock_family(table, ShareRowExclusive),
-            ActionKind::Owner => {
+            ActionKind::Owner { .. } => {
                 self.lock(table, AccessExclusive);
                 self.lock_indexes(table, AccessExclusive);
                 for sequence in self.owned_sequences(table) {

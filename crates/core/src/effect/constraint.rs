@@ -25,6 +25,10 @@ impl Builder<'_> {
         match &def.kind {
             ConstraintKindDef::ForeignKey { .. } => self.add_foreign_key(table, only, def, true),
             ConstraintKindDef::Check(_) | ConstraintKindDef::NotNull => {
+                let inherits = !def.definition.as_str().ends_with("NO INHERIT");
+                if only && inherits && self.catalog.children(table).next().is_some() {
+                    self.fails("42P16", "constraint must be added to child tables too");
+                }
                 self.family_lock(table, only, AccessExclusive);
                 self.check_error(table, only, def);
                 if !trusted {

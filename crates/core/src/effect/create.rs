@@ -5,7 +5,6 @@ use crate::catalog::ConstraintKind;
 use crate::lock::LockMode::{AccessExclusive, AccessShare, ShareRowExclusive, ShareUpdateExclusive};
 use crate::quote::Name;
 use crate::sql::{ConstraintKindDef, CreateTable};
-use crate::step::Work;
 
 impl Builder<'_> {
     pub(super) fn create_table(&mut self, create: &CreateTable) {
@@ -23,16 +22,15 @@ impl Builder<'_> {
             let Some(parent) = self.existing(parent, false) else {
                 continue;
             };
-            if create.bound.is_none() {
+            let Some(bound) = &create.bound else {
                 self.lock(&parent, ShareUpdateExclusive);
                 continue;
-            }
+            };
             self.lock(&parent, AccessExclusive);
-            if let Some(default) = self.default_partition(&parent) {
-                self.lock(&default, AccessExclusive);
-                self.work(&default, Work::Scan);
+            if bound != "DEFAULT" {
+                self.look_through_default(&parent, bound);
             }
-            self.lock_partition_keys(&parent);
+            self.share_keys(&parent);
         }
         let inline = create.columns.iter().flat_map(|column| &column.inline);
         for constraint in inline.chain(&create.constraints) {
@@ -45,29 +43,6 @@ impl Builder<'_> {
                     self.lock(&parent, AccessShare);
                 }
             }
-        }
-    }
-
-    /// Tables that a new partition's inherited foreign keys point at, and those that point at its parent.
-    pub(super) fn lock_partition_keys(&mut self, parent: &Name) {
-        let own: Vec<Name> = self
-            .catalog
-            .relation(parent)
-            .into_iter()
-            .flat_map(|rel| &rel.constraints)
-            .filter_map(referenced)
-            .collect();
-        for referenced in own {
-            self.lock(&referenced, ShareRowExclusive);
-        }
-        let mode = if self.version(15) {
-            ShareRowExclusive
-        } else {
-            AccessShare
-        };
-        let pointing: Vec<Name> = self.catalog.referencing(parent).map(|(name, _)| name.clone()).collect();
-        for table in pointing {
-            self.lock(&table, mode);
         }
     }
 }

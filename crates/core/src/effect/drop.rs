@@ -30,11 +30,10 @@ impl Builder<'_> {
                 self.doom(Doomed::functions(found), drop.cascade, &list(&drop.names));
             }
             ObjectKind::Schema => drop.names.iter().for_each(|name| self.drop_schema(name, drop.cascade)),
-            ObjectKind::Extension => {
-                for name in &drop.names {
-                    self.opaque(format!("dropping extension {name} may drop columns that use its types"));
-                }
-            }
+            ObjectKind::Extension => drop
+                .names
+                .iter()
+                .for_each(|name| self.drop_extension(name, drop.cascade)),
             ObjectKind::Statistics => {
                 for name in &drop.names {
                     if let Some(table) = self.catalog.table_of_statistics(name) {
@@ -101,6 +100,58 @@ impl Builder<'_> {
             );
         }
         self.doom(Doomed::types(names), drop.cascade, &list(&drop.names));
+    }
+
+    /// Columns of its types go with an extension; what else uses it is not known.
+    fn drop_extension(&mut self, name: &NameRef, cascade: bool) {
+        self.opaque(format!(
+            "dropping extension {name} may drop what uses its functions and operators"
+        ));
+        let Some((_, types)) = EXTENSION_TYPES.iter().find(|(extension, _)| *extension == name.name) else {
+            return;
+        };
+        let is_its_own = |column: &crate::catalog::Column| {
+            let plain = column
+                .type_name
+                .trim_end_matches("[]")
+                .split('(')
+                .next()
+                .unwrap_or_default();
+            types.contains(&plain.rsplit('.').next().unwrap_or(plain))
+        };
+        let users = self
+            .catalog
+            .relations
+            .iter()
+            .filter(|(_, rel)| rel.columns.iter().any(is_its_own));
+        let users: Vec<Name> = users.map(|(table, _)| table.clone()).collect();
+        for user in users {
+            if !cascade {
+                return self.fails(
+                    "2BP01",
+                    format!("cannot drop extension {name} because {user} depends on it"),
+                );
+            }
+            self.lock(&user, AccessExclusive);
+            self.loses(
+                "drop-type-drops-columns",
+                format!("columns of {user} with types of extension {name} are gone"),
+            );
+        }
+    }
+
+    /// All that belongs to some roles gets another owner, or goes; who owns it the catalog may not say.
+    pub(super) fn owned(&mut self, roles: &[String], stays: bool) {
+        let theirs = |owner: &Option<String>| owner.as_ref().is_some_and(|owner| roles.contains(owner));
+        let owned = self.catalog.relations.iter().filter(|(_, rel)| theirs(&rel.owner));
+        let owned: Vec<Name> = owned.map(|(name, _)| name.clone()).collect();
+        if !stays {
+            return self.doom(Doomed::relations(owned), true, "what they own");
+        }
+        for relation in owned {
+            self.lock(&relation, AccessExclusive);
+            self.lock_indexes(&relation, AccessExclusive);
+        }
     }
 
     fn drop_schema(&mut self, name: &NameRef, cascade: bool) {
@@ -230,6 +281,17 @@ impl Builder<'_> {
         }
     }
 }
+
+/// Types of the extensions that are common.
+const EXTENSION_TYPES: &[(&str, &[&str])] = &[
+    ("citext", &["citext"]),
+    ("cube", &["cube"]),
+    ("hstore", &["hstore"]),
+    ("ltree", &["ltree", "lquery", "ltxtquery"]),
+    ("postgis", &["geometry", "geography", "raster", "box2d", "box3d"]),
+    ("seg", &["seg"]),
+    ("vector", &["vector", "halfvec", "sparsevec"]),
+];
 
 fn list(names: &[NameRef]) -> String {
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();

@@ -9,6 +9,7 @@ mod alter_column;
 mod alter_table;
 mod body;
 mod column;
+mod composite;
 mod constraint;
 mod create;
 mod data;
@@ -21,6 +22,7 @@ mod index;
 mod key;
 mod keys;
 mod partition;
+mod proof;
 mod prune;
 mod publication;
 mod storage;
@@ -356,8 +358,16 @@ impl Builder<'_> {
                     self.lock_refs(std::slice::from_ref(table), LockMode::AccessShare);
                 }
             }
-            Kind::CreateTrigger { table, from, .. } => {
+            Kind::CreateTrigger {
+                table,
+                from,
+                before_row,
+                ..
+            } => {
                 if let Some(table) = self.existing(table, false) {
+                    if *before_row && self.is_partitioned(&table) && !self.version(13) {
+                        self.fails("42809", format!("\"{}\" is a partitioned table", table.name));
+                    }
                     self.lock_family(&table, LockMode::ShareRowExclusive);
                 }
                 if let Some(from) = from {
@@ -369,6 +379,7 @@ impl Builder<'_> {
                     self.lock(&table, LockMode::AccessExclusive);
                 }
             }
+            Kind::Owned { roles, to } => self.owned(roles, to.is_some()),
             Kind::Publication(change) => self.publication(change),
             Kind::CreateStatistics { tables, .. } => {
                 self.lock_refs(tables, LockMode::ShareUpdateExclusive);
@@ -450,27 +461,6 @@ impl Builder<'_> {
         };
         if let Some(name) = name.and_then(|name| self.catalog.resolve(name)) {
             self.lock(&name, mode);
-        }
-    }
-
-    /// Tables with a column of the domain are locked and, where rows are checked, read.
-    fn alter_domain(&mut self, name: &NameRef, reads_rows: bool) {
-        let Some(domain) = self.catalog.resolve_type(name) else {
-            return;
-        };
-        if !reads_rows {
-            return;
-        }
-        let users: Vec<Name> = self
-            .catalog
-            .relations
-            .iter()
-            .filter(|(_, rel)| rel.columns.iter().any(|c| c.user_type.as_ref() == Some(&domain)))
-            .map(|(name, _)| name.clone())
-            .collect();
-        for table in users {
-            self.lock(&table, LockMode::Share);
-            self.work(&table, Work::Scan);
         }
     }
 }

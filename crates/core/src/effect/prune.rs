@@ -17,7 +17,7 @@ enum Holds {
 
 /// A partition's bound.
 #[derive(Debug, PartialEq, Eq)]
-enum Bound {
+pub(super) enum Bound {
     Default,
     List(Vec<Option<String>>),
     Range { from: Vec<Edge>, to: Vec<Edge> },
@@ -26,7 +26,7 @@ enum Bound {
 
 /// One column of one end of a range.
 #[derive(Debug, PartialEq, Eq)]
-enum Edge {
+pub(super) enum Edge {
     Least,
     Value(String),
     Greatest,
@@ -57,7 +57,7 @@ pub(super) fn partitions(catalog: &Catalog, parent: &Name, equals: &[(String, St
 }
 
 /// `RANGE (a, b)`: the columns; an expression among them makes all of no use.
-fn key_columns(rel: &Relation) -> Vec<String> {
+pub(super) fn key_columns(rel: &Relation) -> Vec<String> {
     let Some(key) = &rel.partition_key else {
         return Vec::new();
     };
@@ -184,7 +184,7 @@ fn iso_time(text: &str) -> Option<String> {
 }
 
 /// `FOR VALUES …` or `DEFAULT`, as the server prints it.
-fn read_bound(text: &str) -> Option<Bound> {
+pub(super) fn read_bound(text: &str) -> Option<Bound> {
     if text == "DEFAULT" {
         return Some(Bound::Default);
     }

@@ -233,6 +233,19 @@ fn apply_to(catalog: &mut Catalog, table: &Name, reach: Reach, action: &ActionKi
             Guessed
         }
         ActionKind::Other { .. } => Unknown,
+        ActionKind::Owner { role } => {
+            if let Some(rel) = catalog.relations.get_mut(table) {
+                rel.owner.clone_from(role);
+            }
+            Known
+        }
+        ActionKind::OfType { name } => {
+            let of = name.as_ref().and_then(|name| catalog.resolve_type(name));
+            if let Some(rel) = catalog.relations.get_mut(table) {
+                rel.of_type = of;
+            }
+            Known
+        }
         ActionKind::ReplicaIdentity { to } => {
             if let Some(rel) = catalog.relations.get_mut(table) {
                 rel.replica_identity.clone_from(to);
@@ -243,11 +256,10 @@ fn apply_to(catalog: &mut Catalog, table: &Name, reach: Reach, action: &ActionKi
         | ActionKind::ColumnOptions { .. }
         | ActionKind::ColumnStorage { .. }
         | ActionKind::RelationOptions
-        | ActionKind::ClusterOn
+        | ActionKind::ClusterOn { .. }
         | ActionKind::RowSecurity
         | ActionKind::Trigger { .. }
         | ActionKind::Rule
-        | ActionKind::Owner
         | ActionKind::SetTablespace { .. }
         | ActionKind::SetAccessMethod { .. } => Known,
     }
@@ -325,4 +337,13 @@ fn drop_constraint(catalog: &mut Catalog, table: &Name, name: &str, cascade: boo
             });
         }
     }
+}
+
+/// `REASSIGN OWNED`.
+pub(super) fn reassign(catalog: &mut Catalog, roles: &[String], to: &str) -> Certainty {
+    let theirs = |owner: &Option<String>| owner.as_ref().is_some_and(|owner| roles.contains(owner));
+    for rel in catalog.relations.values_mut().filter(|rel| theirs(&rel.owner)) {
+        rel.owner = Some(to.to_owned());
+    }
+    Known
 }

@@ -146,9 +146,10 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
             }
             Known
         }
+        Kind::Owned { roles, to: Some(to) } => alter::reassign(catalog, roles, to),
         // The server chooses the name.
         Kind::CreateStatistics { name: None, .. } => Certainty::Guessed,
-        Kind::Other { .. } | Kind::OutsideTransaction { .. } => Unknown,
+        Kind::Other { .. } | Kind::OutsideTransaction { .. } | Kind::Owned { to: None, .. } => Unknown,
         Kind::Refresh { .. }
         | Kind::Owner { .. }
         | Kind::CreateRule { .. }

@@ -27,6 +27,7 @@ pub(super) fn create(catalog: &mut Catalog, create: &CreateTable) -> Certainty {
     rel.drop_on_commit = create.drop_on_commit;
     rel.unlogged = create.unlogged;
     rel.bound.clone_from(&create.bound);
+    rel.of_type = create.of_type.as_ref().and_then(|of| catalog.resolve_type(of));
     rel.partition_key.clone_from(&create.partition_key);
     let sources = create.like.iter().map(|like| &like.source).chain(&create.parents);
     let all_known = sources.clone().all(|source| catalog.resolve(source).is_some());

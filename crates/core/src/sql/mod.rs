@@ -5,6 +5,7 @@
 mod directive;
 mod lower;
 mod object;
+mod predicate;
 mod room;
 mod publication;
 mod rows;
@@ -13,8 +14,9 @@ mod statement;
 mod table;
 
 pub use directive::{Directive, DirectiveError};
-pub use lower::{Identifier, identifiers, normalised, parse, parse_function, single_expression};
+pub use lower::{Identifier, identifiers, normalised, parse, parse_function, predicate, single_expression};
 pub use object::*;
+pub use predicate::*;
 pub use publication::*;
 pub use query::*;
 pub use room::with_room;

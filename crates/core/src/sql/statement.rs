@@ -98,6 +98,13 @@ pub enum Kind {
         /// What kind of object.
         object: ObjectKind,
     },
+    /// `REASSIGN OWNED`, `DROP OWNED`.
+    Owned {
+        /// Whose.
+        roles: Vec<String>,
+        /// The new owner; `None` where all is dropped.
+        to: Option<String>,
+    },
     /// `CREATE TYPE … AS ENUM`.
     CreateEnum {
         /// Its name.
@@ -184,6 +191,8 @@ pub enum Kind {
         function: NameRef,
         /// Columns it names.
         columns: Vec<String>,
+        /// `BEFORE … FOR EACH ROW`.
+        before_row: bool,
         /// `FROM table` of a constraint trigger.
         from: Option<NameRef>,
     },

@@ -44,6 +44,8 @@ pub struct CreateTable {
     pub like: Vec<Like>,
     /// A foreign table.
     pub foreign: bool,
+    /// `OF type`.
+    pub of_type: Option<NameRef>,
 }
 
 /// `LIKE source INCLUDING …`.
@@ -300,7 +302,13 @@ pub enum ActionKind {
     },
     /// `SET (fillfactor = …)`, `RESET (…)`.
     RelationOptions,
-    ClusterOn,
+    ClusterOn {
+        index: Option<String>,
+    },
+    /// `OF type`, or `NOT OF`.
+    OfType {
+        name: Option<NameRef>,
+    },
     ReplicaIdentity {
         to: ReplicaIdentity,
     },
@@ -311,7 +319,9 @@ pub enum ActionKind {
         disable: bool,
     },
     Rule,
-    Owner,
+    Owner {
+        role: Option<String>,
+    },
     SetLogged {
         logged: bool,
     },

@@ -16,7 +16,7 @@ pub(super) async fn read(
     locked: &[u32],
 ) -> Result<(Names, ByOid<Relation>), Error> {
     let mut names = Names::default();
-    let mut relations = read_relations(client, &mut names).await?;
+    let mut relations = read_relations(client, types, &mut names).await?;
     read_columns(client, types, locked, &mut names, &mut relations).await?;
     read_partition_keys(client, locked, &names, &mut relations).await?;
     read_parents(client, &names, &mut relations).await?;
@@ -26,11 +26,12 @@ pub(super) async fn read(
     Ok((names, relations))
 }
 
-async fn read_relations(client: &Client, names: &mut Names) -> Result<ByOid<Relation>, Error> {
+async fn read_relations(client: &Client, types: &Types, names: &mut Names) -> Result<ByOid<Relation>, Error> {
     let rows = client
         .query(
             r"SELECT c.oid, n.nspname::text, c.relname::text, c.relkind, c.relpersistence,
-                     CASE WHEN c.relispartition THEN pg_catalog.pg_get_expr(c.relpartbound, 0) END
+                     CASE WHEN c.relispartition THEN pg_catalog.pg_get_expr(c.relpartbound, 0) END,
+                     pg_catalog.pg_get_userbyid(c.relowner)::text, c.reloftype
               FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
               WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'
                 AND n.nspname NOT LIKE 'pg\_%' AND n.nspname NOT IN ('information_schema', 'nonstop')",
@@ -55,6 +56,8 @@ async fn read_relations(client: &Client, names: &mut Names) -> Result<ByOid<Rela
             origin: Origin::Existing,
             unlogged: letter(row.get(4)) == 'u',
             bound: row.get(5),
+            owner: row.get(6),
+            of_type: types.names.get(&row.get(7)).cloned(),
             size: None,
             ..Relation::created(kind)
         };
@@ -158,13 +161,16 @@ async fn read_partition_keys(
 async fn read_parents(client: &Client, names: &Names, relations: &mut ByOid<Relation>) -> Result<(), Error> {
     let rows = client
         .query(
-            "SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits ORDER BY inhrelid, inhseqno",
+            // The column came with 14.
+            "SELECT inhrelid, inhparent, coalesce((pg_catalog.to_jsonb(i) ->> 'inhdetachpending')::bool, false)
+             FROM pg_catalog.pg_inherits i ORDER BY inhrelid, inhseqno",
             &[],
         )
         .await?;
     for row in &rows {
         if let (Some(relation), Some(parent)) = (relations.get_mut(&row.get(0)), names.relations.get(&row.get(1))) {
             relation.parents.push(parent.clone());
+            relation.detach_pending |= row.get::<_, bool>(2);
         }
     }
     Ok(())

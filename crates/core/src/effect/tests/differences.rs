@@ -18,6 +18,7 @@ const DIFFERENCES: &[(&str, RangeInclusive<u32>, &str)] = &[
     ("reindex-index-partitioned", 16..=18, SAMPLED),
     ("reindex-table-concurrently-partitioned", 12..=17, SAMPLED),
     ("cluster-partitioned", 15..=18, SAMPLED),
+    ("detach-partition-concurrently", 17..=17, SAMPLED),
     ("update-where-key", 12..=17, PLAN),
 ];
 

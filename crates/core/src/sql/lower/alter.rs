@@ -147,7 +147,15 @@ fn action_kind(cmd: &AlterTableCmd) -> Option<ActionKind> {
         At::AtSetStatistics | At::AtSetOptions | At::AtResetOptions => ActionKind::ColumnOptions { column: column() },
         At::AtSetStorage | At::AtSetCompression => ActionKind::ColumnStorage { column: column() },
         At::AtSetRelOptions | At::AtResetRelOptions | At::AtReplaceRelOptions => ActionKind::RelationOptions,
-        At::AtClusterOn | At::AtDropCluster => ActionKind::ClusterOn,
+        At::AtClusterOn => ActionKind::ClusterOn { index: Some(name()) },
+        At::AtDropCluster => ActionKind::ClusterOn { index: None },
+        At::AtAddOf => match def? {
+            NodeEnum::TypeName(of) => ActionKind::OfType {
+                name: super::names::qualified(&of.names),
+            },
+            _ => return None,
+        },
+        At::AtDropOf => ActionKind::OfType { name: None },
         At::AtReplicaIdentity => match def? {
             NodeEnum::ReplicaIdentityStmt(r) => ActionKind::ReplicaIdentity {
                 to: match r.identity_type.as_str() {
@@ -181,7 +189,9 @@ fn action_kind(cmd: &AlterTableCmd) -> Option<ActionKind> {
             disable: true,
         },
         At::AtEnableRule | At::AtEnableAlwaysRule | At::AtEnableReplicaRule | At::AtDisableRule => ActionKind::Rule,
-        At::AtChangeOwner => ActionKind::Owner,
+        At::AtChangeOwner => ActionKind::Owner {
+            role: cmd.newowner.as_ref().map(|role| role.rolename.clone()),
+        },
         At::AtSetLogged => ActionKind::SetLogged { logged: true },
         At::AtSetUnLogged => ActionKind::SetLogged { logged: false },
         At::AtSetTableSpace => ActionKind::SetTablespace { name: name() },

@@ -6,6 +6,7 @@ mod dml;
 mod expr;
 mod names;
 mod object;
+mod predicate;
 mod publication;
 mod rows;
 mod body;
@@ -18,6 +19,7 @@ mod words;
 pub use words::{Word as Identifier, identifiers, normalised};
 
 pub use body::{parse_function, single_expression};
+pub use predicate::predicate;
 
 use super::room;
 use super::{Directive, Kind, Script, Statement, SyntaxError, TransactionVerb};
@@ -209,6 +211,15 @@ fn other(node: &NodeEnum, sql: &str) -> Kind {
             values: set.args.iter().filter_map(names::constant).collect(),
             local: set.is_local,
         },
+        // Without a connection it makes no slot on the other side, and may stand in a transaction.
+        NodeEnum::CreateSubscriptionStmt(create)
+            if ["connect", "create_slot"].iter().any(|name| {
+                let value = names::option(&create.options, name).and_then(|elem| elem.arg.as_ref());
+                value.and_then(|value| names::constant(value)).as_deref() == Some("false")
+            }) =>
+        {
+            Kind::NoRelation { tag: tag() }
+        }
         NodeEnum::AlterSystemStmt(_)
         | NodeEnum::CreatedbStmt(_)
         | NodeEnum::DropdbStmt(_)
@@ -216,6 +227,14 @@ fn other(node: &NodeEnum, sql: &str) -> Kind {
         | NodeEnum::DropTableSpaceStmt(_)
         | NodeEnum::CreateSubscriptionStmt(_)
         | NodeEnum::DropSubscriptionStmt(_) => Kind::OutsideTransaction { tag: tag() },
+        NodeEnum::ReassignOwnedStmt(owned) => Kind::Owned {
+            roles: names::roles(&owned.roles),
+            to: owned.newrole.as_ref().map(|role| role.rolename.clone()),
+        },
+        NodeEnum::DropOwnedStmt(owned) => Kind::Owned {
+            roles: names::roles(&owned.roles),
+            to: None,
+        },
         NodeEnum::CreateRoleStmt(_)
         | NodeEnum::AlterRoleStmt(_)
         | NodeEnum::AlterRoleSetStmt(_)

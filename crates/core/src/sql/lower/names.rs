@@ -57,6 +57,15 @@ pub(super) fn relations(nodes: &[Node]) -> Vec<NameRef> {
     vars.collect()
 }
 
+/// The names of roles.
+pub(super) fn roles(nodes: &[Node]) -> Vec<String> {
+    let names = nodes.iter().filter_map(|node| match node.node.as_ref()? {
+        NodeEnum::RoleSpec(role) => Some(role.rolename.clone()),
+        _ => None,
+    });
+    names.collect()
+}
+
 /// A constant's text.
 pub(super) fn constant(node: &Node) -> Option<String> {
     match node.node.as_ref()? {

@@ -87,6 +87,8 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
             replace: create.replace,
             function: qualified(&create.funcname)?,
             columns: trigger_columns(create),
+            // TRIGGER_TYPE_BEFORE of PostgreSQL's pg_trigger.h.
+            before_row: create.row && create.timing & 2 != 0,
             from: create.constrrel.as_ref().map(relation),
         },
         NodeEnum::CreatePolicyStmt(p) => Kind::Policy {

@@ -40,6 +40,10 @@ fn create_table(create: &CreateStmt, foreign: bool) -> Option<CreateTable> {
         partition_key: create.partspec.as_ref().map(partition_key),
         like: Vec::new(),
         foreign,
+        of_type: create
+            .of_typename
+            .as_ref()
+            .and_then(|of| super::names::qualified(&of.names)),
     };
     for element in &create.table_elts {
         match element.node.as_ref()? {
