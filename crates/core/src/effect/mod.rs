@@ -324,8 +324,16 @@ impl Builder<'_> {
             Kind::CreateTable(create) => self.create_table(create),
             Kind::CreateTableAs(create) => self.create_table_as(create),
             Kind::CreateView {
-                name, replace, query, ..
-            } => self.create_view(name, *replace, query),
+                name,
+                replace,
+                query,
+                columns,
+                select,
+                ..
+            } => {
+                self.create_view(name, *replace, query);
+                self.keep_columns(name, columns, select);
+            }
             Kind::Refresh {
                 name,
                 concurrently,

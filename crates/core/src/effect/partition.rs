@@ -225,10 +225,12 @@ impl Builder<'_> {
             }
         }
         self.detach_keys(parent, &child, &rel);
-        self.breaks(
-            "detach-partition-hides-rows",
-            format!("rows of {child} are no longer seen through {parent}"),
-        );
+        if !concurrently && !finalize {
+            self.breaks(
+                "detach-partition-hides-rows",
+                format!("rows of {child} are no longer seen through {parent}"),
+            );
+        }
     }
 
     fn detach_keys(&mut self, parent: &Name, child: &Name, rel: &Relation) {

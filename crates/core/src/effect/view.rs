@@ -4,7 +4,7 @@ use super::Builder;
 use crate::catalog::RelationKind;
 use crate::lock::LockMode::{self, AccessExclusive, AccessShare, Exclusive, RowExclusive, Share};
 use crate::quote::Name;
-use crate::sql::{CreateTableAs, NameRef, Query};
+use crate::sql::{CreateTableAs, NameRef, Query, Select};
 use crate::step::Work;
 
 impl Builder<'_> {
@@ -34,6 +34,27 @@ impl Builder<'_> {
             }
         }
         self.lock_refs(&query.reads, AccessShare);
+    }
+
+    /// `checkViewColumns`: a view that is replaced keeps its columns; new ones come behind them.
+    pub(super) fn keep_columns(&mut self, name: &NameRef, columns: &[String], select: &Select) {
+        let old = self.catalog.relation(&self.catalog.target(name));
+        let Some(old) = old.filter(|rel| rel.kind == RelationKind::View && !rel.columns.is_empty()) else {
+            return;
+        };
+        let Some(new) = crate::replay::view_columns(self.catalog, columns, select) else {
+            return;
+        };
+        if new.len() < old.columns.len() {
+            return self.fails("42P16", "cannot drop columns from view");
+        }
+        let other = old.columns.iter().zip(&new).find(|(old, new)| old.name != **new);
+        if let Some((old, new)) = other {
+            self.fails(
+                "42P16",
+                format!("cannot change name of view column \"{}\" to \"{new}\"", old.name),
+            );
+        }
     }
 
     pub(super) fn refresh(&mut self, name: &NameRef, concurrently: bool, with_data: bool) {

@@ -233,23 +233,8 @@ fn apply_to(catalog: &mut Catalog, table: &Name, reach: Reach, action: &ActionKi
             Guessed
         }
         ActionKind::Other { .. } => Unknown,
-        ActionKind::Owner { role } => {
-            if let Some(rel) = catalog.relations.get_mut(table) {
-                rel.owner.clone_from(role);
-            }
-            Known
-        }
-        ActionKind::OfType { name } => {
-            let of = name.as_ref().and_then(|name| catalog.resolve_type(name));
-            if let Some(rel) = catalog.relations.get_mut(table) {
-                rel.of_type = of;
-            }
-            Known
-        }
-        ActionKind::ReplicaIdentity { to } => {
-            if let Some(rel) = catalog.relations.get_mut(table) {
-                rel.replica_identity.clone_from(to);
-            }
+        ActionKind::Owner { .. } | ActionKind::OfType { .. } | ActionKind::ReplicaIdentity { .. } => {
+            mark(catalog, table, action);
             Known
         }
         ActionKind::SetIdentity { .. }
@@ -336,6 +321,23 @@ fn drop_constraint(catalog: &mut Catalog, table: &Name, name: &str, cascade: boo
                 !matches!(&c.kind, ConstraintKind::ForeignKey { references, columns } if references == table && *columns == dropped.columns)
             });
         }
+    }
+}
+
+/// What is a mark on the table alone.
+fn mark(catalog: &mut Catalog, table: &Name, action: &ActionKind) {
+    let of_type = match action {
+        ActionKind::OfType { name } => name.as_ref().and_then(|name| catalog.resolve_type(name)),
+        _ => None,
+    };
+    let Some(rel) = catalog.relations.get_mut(table) else {
+        return;
+    };
+    match action {
+        ActionKind::Owner { role } => rel.owner.clone_from(role),
+        ActionKind::OfType { .. } => rel.of_type = of_type,
+        ActionKind::ReplicaIdentity { to } => rel.replica_identity.clone_from(to),
+        _ => {}
     }
 }
 

@@ -39,6 +39,7 @@ pub use body::{Bodies, inside};
 pub use constraint::constraint_name;
 pub(crate) use constraint::primary_key;
 pub use index::index_name;
+pub(crate) use object::view_columns;
 pub use playback::Playback;
 
 /// Brings the catalog to the state after a statement that succeeds.

@@ -80,6 +80,14 @@ pub(super) fn view(catalog: &mut Catalog, made: &Made<'_>, kind: RelationKind) -
     Guessed
 }
 
+/// The names of a view's columns, where all of them can be told.
+pub(crate) fn view_columns(catalog: &Catalog, columns: &[String], select: &Select) -> Option<Vec<String>> {
+    let (shape, _) = query::shape(catalog, select);
+    let known = shape.is_known && shape.columns.iter().all(|column| !column.name.is_empty());
+    let shape = known.then(|| renamed(shape, columns))?;
+    Some(shape.columns.into_iter().map(|column| column.name).collect())
+}
+
 pub(super) fn sequence(
     catalog: &mut Catalog,
     name: &NameRef,
