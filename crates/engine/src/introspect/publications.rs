@@ -1,8 +1,7 @@
-//! Publications, how published tables name their old rows, and extended statistics.
+//! Publications, and how published tables name their old rows.
 
 use super::{ByOid, Names, letter};
 use nonstop_core::catalog::{Publication, Relation, ReplicaIdentity};
-use nonstop_core::quote::Name;
 use nonstop_core::version::ServerVersion;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::{Client, Error};
@@ -25,7 +24,6 @@ pub(super) async fn read(
     relations: &mut ByOid<Relation>,
 ) -> Result<BTreeMap<String, Publication>, Error> {
     read_identities(client, relations).await?;
-    read_statistics(client, relations).await?;
     let sql = if version >= ServerVersion::of_major(15) {
         PUBLICATIONS
     } else {
@@ -69,24 +67,6 @@ async fn read_identities(client: &Client, relations: &mut ByOid<Relation>) -> Re
                 'i' => ReplicaIdentity::Index(row.get::<_, Option<String>>(2).unwrap_or_default()),
                 _ => ReplicaIdentity::Nothing,
             };
-        }
-    }
-    Ok(())
-}
-
-async fn read_statistics(client: &Client, relations: &mut ByOid<Relation>) -> Result<(), Error> {
-    let rows = client
-        .query(
-            "SELECT s.stxrelid, n.nspname::text, s.stxname::text FROM pg_catalog.pg_statistic_ext s
-             JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace",
-            &[],
-        )
-        .await?;
-    for row in &rows {
-        if let Some(relation) = relations.get_mut(&row.get::<_, u32>(0)) {
-            relation
-                .statistics
-                .push(Name::new(row.get::<_, String>(1), row.get::<_, String>(2)));
         }
     }
     Ok(())
