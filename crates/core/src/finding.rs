@@ -1,8 +1,9 @@
 //! What is to be said about a statement. Rules make findings, formats show them; neither knows the other.
 
+use crate::catalog::{Catalog, ConstraintKind};
 use crate::effect::EffectLock;
 use crate::lock::LockMode;
-use crate::quote::SqlText;
+use crate::quote::{Name, SqlText};
 use crate::source::{SourceFile, Span};
 use crate::step::Work;
 use serde::Serialize;
@@ -41,6 +42,34 @@ pub struct Finding {
     pub url: String,
     /// The same as long as rule, migration and statement are, wherever it stands in the file; unlike any other's.
     pub fingerprint: String,
+    /// What must still be so when the last migration was read.
+    #[serde(skip)]
+    pub holds_while: Option<Condition>,
+}
+
+/// What a later migration may put right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// The table has a foreign key of these columns, and no index that begins with them.
+    KeyWithoutIndex {
+        /// The table that refers.
+        table: Name,
+        /// Its columns.
+        columns: Vec<String>,
+    },
+}
+
+impl Condition {
+    /// Whether it is so in the catalog.
+    pub fn holds(&self, catalog: &Catalog) -> bool {
+        let Self::KeyWithoutIndex { table, columns } = self;
+        let Some(relation) = catalog.relation(table) else {
+            return false;
+        };
+        let mut keys = relation.constraints.iter();
+        let is_key = keys.any(|key| matches!(key.kind, ConstraintKind::ForeignKey { .. }) && key.columns == *columns);
+        is_key && !relation.has_index_on(columns)
+    }
 }
 
 /// How bad. Weakest first.

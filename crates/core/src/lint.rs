@@ -154,6 +154,40 @@ pub fn lint(
     judged
 }
 
+/// After the last migration: takes out what a later one put right.
+pub fn settle(findings: &mut Vec<Finding>, last: &Catalog) {
+    findings.retain_mut(|finding| finding.holds_while.take().is_none_or(|condition| condition.holds(last)));
+}
+
+/// Makes one finding of several that a file has of a rule of which one is enough.
+pub fn gather(findings: &mut Vec<Finding>) {
+    let mut gathered: Vec<(Finding, usize)> = Vec::with_capacity(findings.len());
+    for finding in findings.drain(..) {
+        let is_once = rules::find(&finding.rule).is_some_and(|rule| rule.once);
+        let mut known = gathered.iter_mut();
+        let same = known.find(|(known, _)| is_once && known.rule == finding.rule && known.file == finding.file);
+        let Some((known, more)) = same else {
+            gathered.push((finding, 0));
+            continue;
+        };
+        *more += 1;
+        for lock in finding.relations {
+            if !known.relations.contains(&lock) {
+                known.relations.push(lock);
+            }
+        }
+    }
+    let said = gathered.into_iter().map(|(finding, more)| {
+        let message = match more {
+            0 => finding.message,
+            1 => format!("{} So it is at one more place of the file.", finding.message),
+            more => format!("{} So it is at {more} more places of the file.", finding.message),
+        };
+        Finding { message, ..finding }
+    });
+    findings.extend(said);
+}
+
 /// The finding of a migration that has no file, unless nobody wants to hear it.
 pub fn missing_file(migration: &Migration, policy: &Policy) -> Option<Finding> {
     let message = "The migration has no SQL file: a deploy fails when its turn comes (Prisma's P3015).".to_owned();
@@ -225,6 +259,7 @@ fn about_file(rule: &Rule, migration: &str, file: &str, range: Range, message: S
         help: rule.help.to_owned(),
         url: rule.url.to_owned(),
         fingerprint: String::new(),
+        holds_while: None,
     }
 }
 
@@ -240,7 +275,12 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn findings(&self, context: &Context<'_>) -> Vec<Finding> {
-        let found = rules::findings(context);
+        let mut found = rules::findings(context);
+        // Of several rules for one cause the one that says most is heard.
+        let heard = found.iter().map(|(rule, _)| *rule);
+        let heard = heard.filter(|rule| self.policy.severity(rule, &self.file.path).is_some());
+        let covered: Vec<&str> = heard.flat_map(|rule| rule.instead_of).copied().collect();
+        found.retain(|(rule, _)| !covered.contains(&rule.code));
         let safe_form = (!found.is_empty()).then(|| self.safe_form(context)).flatten();
         let finding = |(rule, found): (&Rule, Found)| {
             let locks = relevant(&found, &context.effect.locks);
@@ -266,6 +306,7 @@ impl Place<'_> {
                     Cure::Always | Cure::Never => Vec::new(),
                 },
                 help: found.help.unwrap_or(about.help),
+                holds_while: found.holds_while,
                 ..about
             }
         };

@@ -3,11 +3,13 @@
 //! A rule judges facts of the effect; it never says by itself what a statement locks. Its documentation is its doc
 //! comment, whose `sql bad` and `sql safe` fences are its tests.
 
+mod block;
 mod context;
 mod session;
 
+pub use block::Block;
 pub(crate) use context::strongest;
-pub use context::{Block, Context, Found, Surroundings};
+pub use context::{Context, Found, Surroundings};
 pub use session::Session;
 
 use crate::finding::{Category, Severity};
@@ -27,6 +29,10 @@ pub struct Rule {
     pub general: bool,
     /// Only for who asks for it by `--select`.
     pub opt_in: bool,
+    /// Several findings of one file are shown as one.
+    pub once: bool,
+    /// The rules that say less about the same cause, and are not heard beside it.
+    pub instead_of: &'static [&'static str],
     /// Whether `deploy` runs a safe form by itself.
     pub cure: Cure,
     /// What to do, in a sentence or two.
@@ -93,6 +99,8 @@ pub(crate) const BLANK: Rule = Rule {
     category: Category::Blocking,
     general: false,
     opt_in: false,
+    once: false,
+    instead_of: &[],
     cure: Cure::Never,
     help: "",
     url: "https://www.postgresql.org/docs/current/explicit-locking.html",

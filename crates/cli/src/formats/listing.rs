@@ -112,6 +112,7 @@ fn of_syntax_error(error: &SyntaxError, source: Option<&SourceFile>) -> Finding 
         help: SYNTAX_ERROR_HELP.to_owned(),
         url: SYNTAX_ERROR_URL.to_owned(),
         fingerprint: hashed(&[SYNTAX_ERROR, &error.path, &error.message]),
+        holds_while: None,
     }
 }
 

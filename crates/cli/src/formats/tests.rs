@@ -90,6 +90,7 @@ fn finding() -> impl Strategy<Value = Finding> {
             help,
             url: "https://www.postgresql.org/docs/current/".to_owned(),
             fingerprint: "f".to_owned(),
+            holds_while: None,
         }
     })
 }

@@ -149,6 +149,15 @@ impl Relation {
         self.columns.iter().find(|column| column.name == name)
     }
 
+    /// Whether an index on all rows begins with these columns, in whatever order.
+    pub fn has_index_on(&self, columns: &[String]) -> bool {
+        let own: BTreeSet<&String> = columns.iter().collect();
+        self.indexes.iter().any(|index| {
+            let first: BTreeSet<&String> = index.keys.iter().take(own.len()).collect();
+            index.predicate.is_none() && first == own
+        })
+    }
+
     /// The constraint of that name.
     pub fn constraint(&self, name: &str) -> Option<&Constraint> {
         self.constraints.iter().find(|constraint| constraint.name == name)

@@ -5,6 +5,7 @@ use crate::date::Date;
 use crate::finding::{Category, Severity};
 use crate::rule::Rule;
 use crate::rules;
+use std::cmp::Reverse;
 use std::str::FromStr;
 
 /// What the user chose.
@@ -69,8 +70,12 @@ impl UnknownRule {
     /// A name that is not known, and what it may have meant.
     pub fn of(name: &str) -> Self {
         let words: Vec<&str> = name.split('-').filter(|word| word.len() > 3).collect();
-        let likeness = |rule: &&Rule| words.iter().filter(|word| rule.code.contains(**word)).count();
-        let alike = rules::ALL.iter().copied().filter(|rule| likeness(rule) > 0);
+        let likeness = |rule: &&Rule| {
+            let same = rule.code.split('-').filter(|own| words.contains(own)).count();
+            let alike = words.iter().filter(|word| rule.code.contains(**word)).count();
+            (rule.code.starts_with(name), alike, same, Reverse(rule.code.len()))
+        };
+        let alike = rules::ALL.iter().copied().filter(|rule| likeness(rule).1 > 0);
         Self {
             name: name.to_owned(),
             alike: alike.max_by_key(likeness).map(|rule| rule.code),

@@ -35,7 +35,8 @@ fn rules(before: &str, text: &str) -> Vec<String> {
     run(text)
 }
 
-const TABLES: &str = "CREATE TABLE t (id int PRIMARY KEY, a text, b int); CREATE TABLE u (id int PRIMARY KEY, t int);";
+const TABLES: &str = "CREATE TABLE t (id int PRIMARY KEY, a text, b int); CREATE TABLE u (id int PRIMARY KEY, t int); \
+                      CREATE INDEX ut ON u (t);";
 
 #[test]
 fn what_blocks_and_works_is_found() {
@@ -159,14 +160,15 @@ fn what_is_not_known_is_taken_to_exist() {
     );
     assert_eq!(
         rules("", "ALTER TABLE x ALTER a SET NOT NULL"),
-        ["set-not-null-scans-table"]
+        ["set-not-null-scans-table", "set-not-null-breaks-writes"]
     );
     assert_eq!(
         rules("", "ALTER TABLE x ALTER a TYPE bigint, ALTER b SET NOT NULL"),
         [
             "set-not-null-scans-table",
             "type-change-rewrites-table",
-            "type-change-breaks-plans"
+            "type-change-breaks-plans",
+            "set-not-null-breaks-writes"
         ]
     );
     assert_eq!(rules("", "ALTER TABLE x ALTER a TYPE text"), [""; 0]);
@@ -178,7 +180,7 @@ fn what_is_not_known_is_taken_to_exist() {
     let hidden = "CREATE TABLE t (id int); DO $$ BEGIN EXECUTE 'ALTER TABLE t ADD c int'; END $$;";
     assert_eq!(
         rules(hidden, "ALTER TABLE t ALTER c SET NOT NULL"),
-        ["set-not-null-scans-table"]
+        ["set-not-null-scans-table", "set-not-null-breaks-writes"]
     );
     assert_eq!(rules(TABLES, "CREATE INDEX i ON nowhere (a)"), ["statement-fails"]);
 }
@@ -312,7 +314,12 @@ fn each_action_has_its_rule() {
     let rules: BTreeSet<&str> = findings.iter().map(|finding| finding.rule.as_str()).collect();
     assert_eq!(
         rules,
-        BTreeSet::from(["check-scans-table", "set-not-null-scans-table", "unique-builds-index"])
+        BTreeSet::from([
+            "check-scans-table",
+            "set-not-null-breaks-writes",
+            "set-not-null-scans-table",
+            "unique-builds-index"
+        ])
     );
-    assert_eq!(findings.len(), 3);
+    assert_eq!(findings.len(), 4);
 }

@@ -1,15 +1,16 @@
 //! A statement in its place, and what a rule finds in it.
 
-use super::Session;
-use crate::catalog::{Catalog, Relation};
-use crate::effect::{self, Breaks, Effect, EffectLock};
+use super::{Block, Session};
+use crate::catalog::{Catalog, Generated, Relation, RelationKind, Size};
+use crate::effect::{Breaks, Effect, EffectLock};
+use crate::finding::Condition;
 use crate::lock::LockMode;
-use crate::quote::{Name, SqlText};
-use crate::replay;
+use crate::quote::Name;
 use crate::settings::SMALL_BYTES;
 use crate::source::Span;
-use crate::sql::{Action, ActionKind, AlterTable, ConstraintKindDef, Kind, Statement};
-use crate::step::Work;
+use crate::sql::{
+    self, Action, ActionKind, ColumnDef, ConstraintDef, ConstraintKindDef, Kind, NameRef, ObjectKind, Statement,
+};
 
 /// What a rule has found in a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,19 +25,21 @@ pub struct Found {
     pub help: Option<String>,
     /// The place of the statement inside a block, counted from where the block begins.
     pub inside: Option<Span>,
+    /// What must still be so when the last migration was read.
+    pub holds_while: Option<Condition>,
 }
 
-/// Work that keeps others out of a table in use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
-    /// The table.
-    pub relation: Name,
-    /// Under which lock.
-    pub mode: LockMode,
-    /// What is done.
-    pub work: Work,
-    /// The action of an `ALTER TABLE` that does it, from 0.
-    pub action: Option<usize>,
+/// A column that a statement defines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewColumn<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its type as PostgreSQL would print it.
+    pub type_name: &'a str,
+    /// `serial` and its kin.
+    pub is_serial: bool,
+    /// A primary key is made of it, or it counts by itself.
+    pub is_key: bool,
 }
 
 /// A statement in its place.
@@ -95,20 +98,97 @@ impl<'a> Context<'a> {
         context
     }
 
-    /// In use by others, and not known to be small.
+    /// Locked by the statement or before it, in use by others, and not known to be small.
     pub fn is_in_use(&self, name: &Name) -> bool {
-        let relation = self.catalog.relation(name);
         // One of that name that the migration dropped may have been there.
-        let existing = relation.map_or_else(
+        let existing = self.catalog.relation(name).map_or_else(
             || {
                 let mut locks = self.effect.locks.iter().chain(self.around.held);
                 locks.any(|lock| lock.relation == *name && lock.existing)
             },
             Relation::is_shared,
         );
-        let size = relation.and_then(|relation| relation.size);
-        let small = size.is_some_and(|size| size.rows <= self.small_rows && size.bytes <= SMALL_BYTES);
-        existing && !(small && self.small_rows > 0)
+        existing && !self.is_small(name)
+    }
+
+    /// A later statement of the file makes a relation of that name.
+    pub fn makes_again(&self, name: &Name) -> bool {
+        let is =
+            |own: &NameRef| own.name == name.name && own.schema.as_ref().is_none_or(|schema| *schema == name.schema);
+        self.later().any(|later| match &later.kind {
+            Kind::CreateTable(create) => is(&create.name),
+            Kind::CreateTableAs(create) => is(&create.name),
+            Kind::CreateView { name, .. } => is(name),
+            Kind::Rename(rename) => {
+                let to = NameRef {
+                    name: rename.to.clone(),
+                    ..rename.name.clone()
+                };
+                rename.object == ObjectKind::Table && is(&to)
+            }
+            _ => false,
+        })
+    }
+
+    /// There before the migration, and not known to be small.
+    pub fn is_large(&self, name: &Name) -> bool {
+        self.is_shared(name) && !self.is_small(name)
+    }
+
+    fn is_small(&self, name: &Name) -> bool {
+        let small = |size: Size| size.rows <= self.small_rows && size.bytes <= SMALL_BYTES;
+        self.small_rows > 0 && self.size(name).is_some_and(small)
+    }
+
+    /// A partitioned table is as large as its partitions together.
+    fn size(&self, name: &Name) -> Option<Size> {
+        let relation = self.catalog.relation(name)?;
+        if relation.kind != RelationKind::PartitionedTable {
+            return relation.size;
+        }
+        let leaves = self.catalog.descendants(name);
+        let sizes = leaves
+            .iter()
+            .map(|leaf| self.catalog.relation(leaf).and_then(|leaf| leaf.size));
+        let none = Size { rows: 0, bytes: 0 };
+        sizes.into_iter().try_fold(none, |all, size| {
+            let size = size?;
+            Some(Size {
+                rows: all.rows + size.rows,
+                bytes: all.bytes + size.bytes,
+            })
+        })
+    }
+
+    /// Whether others may queue behind a request of the statement: on a table in use, which its transaction does not hold
+    /// as firmly already.
+    pub fn waits_for(&self, lock: &EffectLock) -> bool {
+        let held = strongest(self.around.held, &lock.relation);
+        self.is_in_use(&lock.relation) && held.is_none_or(|held| held < lock.mode)
+    }
+
+    /// The strongest lock that keeps others out of a table in use, and that an earlier statement of its transaction took.
+    pub fn held_against_others(&self) -> Option<&'a EffectLock> {
+        let held = self.around.held.iter();
+        let strong = held.filter(|lock| lock.mode.blocks_writes() && self.is_in_use(&lock.relation));
+        strong.max_by_key(|lock| lock.mode)
+    }
+
+    /// Whether it is one of the statements that work `CONCURRENTLY` and leave something behind when they are cut off.
+    pub fn is_concurrent(&self) -> bool {
+        match &self.statement.kind {
+            Kind::CreateIndex(index) => index.concurrently,
+            Kind::Drop(drop) => drop.concurrently,
+            Kind::Reindex { concurrently, .. } => *concurrently,
+            _ => self
+                .actions()
+                .any(|action| matches!(action, ActionKind::DetachPartition { concurrently: true, .. })),
+        }
+    }
+
+    /// Its text in capitals, with one space between its words: for clauses that [`Kind`] does not hold.
+    pub fn words(&self) -> String {
+        sql::normalised(self.statement.sql.as_str()).to_uppercase()
     }
 
     /// The statements of the file behind this one.
@@ -142,151 +222,68 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The columns that the statement defines, in a new table or an old one.
+    pub fn new_columns(&self) -> Vec<NewColumn<'a>> {
+        let column = |column: &'a ColumnDef, keys: &[ConstraintDef]| {
+            let is_primary = |constraint: &ConstraintDef| {
+                matches!(constraint.kind, ConstraintKindDef::PrimaryKey(_)) && constraint.columns.contains(&column.name)
+            };
+            let counts = column.type_ref.serial || column.generated == Generated::Identity;
+            NewColumn {
+                name: &column.name,
+                type_name: &column.type_ref.display,
+                is_serial: column.type_ref.serial,
+                is_key: counts || column.inline.iter().chain(keys).any(is_primary),
+            }
+        };
+        match &self.statement.kind {
+            Kind::CreateTable(create) if !create.temporary => {
+                let columns = create.columns.iter();
+                columns.map(|own| column(own, &create.constraints)).collect()
+            }
+            _ => {
+                let added = self.actions().filter_map(|action| match action {
+                    ActionKind::AddColumn { column, .. } => Some(column),
+                    _ => None,
+                });
+                added.map(|own| column(own, &[])).collect()
+            }
+        }
+    }
+
     /// It was there before the migration, however small, and others can see it.
     pub fn is_shared(&self, name: &Name) -> bool {
         self.catalog.relation(name).is_some_and(Relation::is_shared)
     }
 
-    /// What of this rule's name the statement breaks.
+    /// What of this rule's name the statement breaks, as one finding.
     pub fn breaks(&self, code: &str) -> Vec<Found> {
         let own = |breaks: &&Breaks| breaks.rule == code;
-        let breaks = self.effect.breaks.iter().filter(own);
-        breaks.map(|breaks| Found::said(sentence(&breaks.message))).collect()
-    }
-
-    /// One finding of all blocks that the rule explains.
-    pub fn explain(&self, explains: impl Fn(&Block) -> bool) -> Vec<Found> {
-        let blocks: Vec<Block> = self.blocks.iter().filter(|block| explains(block)).cloned().collect();
-        let Some(worst) = blocks.iter().max_by_key(|block| (block.work, block.mode)) else {
+        let mut breaks = self.effect.breaks.iter().filter(own);
+        let Some(first) = breaks.next() else {
             return Vec::new();
         };
-        let mut others: Vec<&Name> = blocks.iter().map(|block| &block.relation).collect();
-        others.sort_unstable();
-        others.dedup();
-        others.retain(|name| **name != worst.relation);
-        let others = match others.as_slice() {
-            [] => String::new(),
-            [other] => format!(" The same goes for {other}."),
-            [other, rest @ ..] => format!(" The same goes for {other} and {} more.", rest.len()),
+        let more = match breaks.count() {
+            0 => String::new(),
+            1 => " The same goes for one more that the statement names.".to_owned(),
+            more => format!(" The same goes for {more} more that the statement names."),
         };
-        let message = format!("{}{others}", worst.sentence());
-        vec![Found {
-            message,
-            blocks,
-            ..Found::default()
-        }]
-    }
-
-    /// The action that does it; `None` where the statement is no `ALTER TABLE`.
-    pub fn action(&self, block: &Block) -> Option<&'a ActionKind> {
-        match &self.statement.kind {
-            Kind::AlterTable(alter) => Some(&alter.actions.get(block.action?)?.kind),
-            _ => None,
-        }
-    }
-
-    /// The constraint that an `ADD CONSTRAINT` adds.
-    pub fn added(&self, block: &Block) -> Option<&'a ConstraintKindDef> {
-        match self.action(block)? {
-            ActionKind::AddConstraint(constraint) => Some(&constraint.kind),
-            _ => None,
-        }
-    }
-
-    fn find_blocks(&self) -> Vec<Block> {
-        let mut blocks = Vec::new();
-        if self.effect.work.is_empty() {
-            return blocks;
-        }
-        let alter = match &self.statement.kind {
-            Kind::AlterTable(alter) => Some(alter),
-            _ => None,
-        };
-        for (action, effect) in alter.map(|alter| self.each_action(alter)).unwrap_or_default() {
-            self.collect(&effect, Some(action), &mut blocks);
-        }
-        // What only the actions together do, and every other statement.
-        self.collect(self.effect, None, &mut blocks);
-        blocks
-    }
-
-    fn collect(&self, effect: &Effect, action: Option<usize>, blocks: &mut Vec<Block>) {
-        for entry in &effect.work {
-            let relation = &entry.relation;
-            let known = blocks
-                .iter()
-                .any(|block: &Block| action.is_none() && block.relation == *relation && block.work == entry.work);
-            if let Some(mode) = strongest(&self.effect.locks, relation)
-                && mode.blocks_writes()
-                && self.is_in_use(relation)
-                && !known
-            {
-                blocks.push(Block {
-                    relation: relation.clone(),
-                    mode,
-                    work: entry.work,
-                    action,
-                });
-            }
-        }
-    }
-
-    /// What each action does by itself, on what those before it left; the server's order.
-    fn each_action(&self, alter: &AlterTable) -> Vec<(usize, Effect)> {
-        let Some(table) = self.catalog.resolve(&alter.name) else {
-            return Vec::new();
-        };
-        if alter.actions.len() == 1 {
-            return vec![(0, self.effect.clone())];
-        }
-        let mut order: Vec<usize> = (0..alter.actions.len()).collect();
-        order.sort_by_key(|at| replay::pass(&alter.actions[*at].kind));
-        let mut catalog = self.catalog.clone();
-        let mut effects = Vec::new();
-        for at in order {
-            let action = &alter.actions[at];
-            let alone = Statement {
-                kind: Kind::AlterTable(AlterTable {
-                    actions: vec![action.clone()],
-                    ..alter.clone()
-                }),
-                span: Span { start: 0, end: 0 },
-                sql: SqlText::verbatim(""),
-                ordinal: self.statement.ordinal,
-                since: None,
-            };
-            effects.push((at, effect::effect(&alone, &catalog)));
-            replay::apply_action(&mut catalog, &table, &action.kind);
-        }
-        effects
+        vec![Found::said(format!("{}{more}", sentence(&first.message)))]
     }
 }
 
 impl Found {
+    /// A finding that is a sentence, where it is so.
+    pub fn when(is_so: bool, message: impl Into<String>) -> Vec<Self> {
+        is_so.then(|| Self::said(message)).into_iter().collect()
+    }
+
     /// A finding that is a sentence.
     pub fn said(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             ..Self::default()
         }
-    }
-}
-
-impl Block {
-    /// The same work on the same table, whoever does it.
-    pub(crate) fn is_same(&self, other: &Block) -> bool {
-        self.relation == other.relation && self.work == other.work
-    }
-
-    fn sentence(&self) -> String {
-        let (mode, relation) = (self.mode, &self.relation);
-        let doing = match self.work {
-            Work::Rewrite => "writes every row anew",
-            Work::IndexBuild => "builds an index",
-            Work::Scan | Work::None => "reads every row",
-        };
-        let out = mode.blocks_in_words();
-        format!("It {doing} while it holds {mode} on {relation}: all {out} on {relation} wait until it is done.")
     }
 }
 

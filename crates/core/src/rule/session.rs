@@ -31,6 +31,11 @@ impl Session {
         self.together || self.block
     }
 
+    /// Whether the tool sends the whole file as one transaction.
+    pub fn is_one_transaction(&self) -> bool {
+        self.together
+    }
+
     /// Whether a `BEGIN` of the file's own is open.
     pub fn in_block(&self) -> bool {
         self.block

@@ -1,5 +1,6 @@
 //! The rule `add-column-with-constraint`.
 
+use crate::catalog::Generated;
 use crate::rule::{Context, Cure, Found, rule};
 use crate::sql::ActionKind;
 use crate::step::Work;
@@ -8,8 +9,7 @@ rule! {
     /// A new column brings a constraint that works while reads and writes wait.
     ///
     /// # What it catches
-    /// `ADD COLUMN … UNIQUE`, `PRIMARY KEY`, `CHECK`, `NOT NULL` without a default or, with one, `REFERENCES` on a table that
-    /// was there before.
+    /// `ADD COLUMN … UNIQUE`, `PRIMARY KEY`, `CHECK` or, with a default, `REFERENCES` on a table that was there before.
     ///
     /// # Why it hurts
     /// The column by itself is instant; its inline constraint builds an index or reads every row, even where all values
@@ -33,6 +33,8 @@ rule! {
     /// -- next migration
     /// ALTER TABLE "Tip" ADD COLUMN slug text;
     /// ALTER TABLE "Tip" ADD COLUMN "authorId" int REFERENCES "Tip" (id);
+    /// -- next migration
+    /// CREATE INDEX CONCURRENTLY "Tip_authorId_idx" ON "Tip" ("authorId");
     /// ```
     code: "add-column-with-constraint",
     cure: Cure::Planned,
@@ -42,7 +44,11 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    context.explain(|block| {
-        block.work != Work::Rewrite && matches!(context.action(block), Some(ActionKind::AddColumn { .. }))
+    context.explain(|block| match context.action(block) {
+        Some(ActionKind::AddColumn { column, .. }) => {
+            let checks = !column.inline.is_empty() || column.generated == Generated::Virtual;
+            checks && block.work != Work::Rewrite
+        }
+        _ => false,
     })
 }

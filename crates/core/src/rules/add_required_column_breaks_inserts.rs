@@ -1,7 +1,10 @@
 //! The rule `add-required-column-breaks-inserts`.
 
+use crate::catalog::Generated;
 use crate::finding::{Category, Severity};
-use crate::rule::{Context, Found, rule};
+use crate::rule::{Block, Context, Found, rule};
+use crate::sql::{ActionKind, ColumnDef};
+use crate::step::Work;
 
 rule! {
     /// A required column without a default is added under the code that inserts.
@@ -23,7 +26,6 @@ rule! {
     /// ```sql bad
     /// CREATE TABLE "Tip" (id int PRIMARY KEY, amount int, "userId" int, note varchar(50));
     /// -- next migration
-    /// -- nonstop: allow add-column-with-constraint because the table has few rows
     /// ALTER TABLE "Tip" ADD COLUMN currency text NOT NULL;
     /// ```
     ///
@@ -41,5 +43,32 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    context.breaks(RULE.code)
+    let is_bare = |column: &ColumnDef| column.inline.is_empty() && column.generated == Generated::No;
+    let said = context.breaks(RULE.code).into_iter();
+    // The server looks at the rows, and fails at the first: that is no work to speak of.
+    let blocks = context.blocks.iter().filter(|block| match context.action(block) {
+        Some(ActionKind::AddColumn { column, .. }) => is_bare(column) && block.work == Work::Scan,
+        _ => false,
+    });
+    let blocks: Vec<Block> = blocks.cloned().collect();
+    let columns = context.actions().filter_map(|action| match action {
+        ActionKind::AddColumn { column, .. } if column.not_null && column.default.is_none() => Some(column),
+        _ => None,
+    });
+    let columns: Vec<&str> = columns
+        .filter(|column| is_bare(column) && !column.type_ref.serial)
+        .map(|column| column.name.as_str())
+        .collect();
+    said.map(|found| Found {
+        message: match (&columns[..], context.altered()) {
+            ([_, _, ..], Some(table)) => format!(
+                "Code that inserts into {table} without {} fails, and so does this statement if there is a row.",
+                columns.join(", ")
+            ),
+            _ => found.message,
+        },
+        blocks: blocks.clone(),
+        ..Found::default()
+    })
+    .collect()
 }

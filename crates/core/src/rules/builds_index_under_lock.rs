@@ -7,14 +7,13 @@ rule! {
     /// An index is built as a part of something else, while others wait.
     ///
     /// # What it catches
-    /// `REINDEX`, `ATTACH PARTITION` where the partition lacks an index of its parent, and other statements that build
-    /// an index of a table that was there before.
+    /// `REINDEX`, and other statements that build an index of a table that was there before.
     ///
     /// # Why it hurts
     /// The build reads the whole table under a lock that stops writes, and often reads.
     ///
     /// # The safe way
-    /// `REINDEX … CONCURRENTLY`; for a partition, build the index CONCURRENTLY on it before it is attached.
+    /// `REINDEX … CONCURRENTLY`.
     ///
     /// # When it is fine
     /// The table is new or small.

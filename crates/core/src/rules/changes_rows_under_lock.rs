@@ -19,7 +19,7 @@ rule! {
     /// # When it is fine
     /// All tables are new or small.
     ///
-    /// ```sql bad also changes-many-rows
+    /// ```sql bad
     /// CREATE TABLE "Tip" (id int PRIMARY KEY, amount int, "userId" int, note varchar(50));
     /// -- next migration
     /// ALTER TABLE "Tip" ADD COLUMN paid boolean;
@@ -31,6 +31,7 @@ rule! {
     /// UPDATE kind SET name = lower(name);
     /// ```
     code: "changes-rows-under-lock",
+    instead_of: &["changes-many-rows"],
     cure: Cure::Planned,
     help: "Change the rows in a migration of their own, in batches.",
     check: check,
@@ -40,11 +41,7 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     if !context.effect.changes.iter().any(|name| context.is_in_use(name)) {
         return Vec::new();
     }
-    let strong = context.around.held.iter().filter(|lock| lock.mode.blocks_writes());
-    let Some(held) = strong
-        .filter(|lock| context.is_in_use(&lock.relation))
-        .max_by_key(|lock| lock.mode)
-    else {
+    let Some(held) = context.held_against_others() else {
         return Vec::new();
     };
     let (mode, relation) = (held.mode, &held.relation);

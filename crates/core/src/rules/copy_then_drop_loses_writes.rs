@@ -22,7 +22,7 @@ rule! {
     /// # When it is fine
     /// Nothing writes to the old place any more.
     ///
-    /// ```sql bad also drop-table-breaks-code
+    /// ```sql bad
     /// CREATE TABLE "User" (id int PRIMARY KEY);
     /// CREATE TABLE "Tip" (id int PRIMARY KEY, amount int, "userId" int, note varchar(50));
     /// -- next migration
@@ -39,6 +39,7 @@ rule! {
     code: "copy-then-drop-loses-writes",
     severity: Severity::Warning,
     category: Category::DataLoss,
+    instead_of: &["drop-table-breaks-code", "drop-column-breaks-code"],
     help: "Keep both for a while: expand, fill, move the code, contract.",
     url: "https://www.postgresql.org/docs/current/sql-createtrigger.html",
     check: check,
@@ -50,6 +51,6 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     }
     vec![Found::said(
         "It drops what an earlier statement of the file copied rows from: what the application writes there between the two is \
-         lost.",
+         lost, and code that still uses it fails.",
     )]
 }

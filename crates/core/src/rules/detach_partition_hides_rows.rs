@@ -20,7 +20,7 @@ rule! {
     /// # When it is fine
     /// Nobody reads or writes that range any more.
     ///
-    /// ```sql bad
+    /// ```sql bad also partition-change-locks-parent
     /// CREATE TABLE log (at date NOT NULL) PARTITION BY RANGE (at);
     /// CREATE TABLE log_2024 PARTITION OF log FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
     /// -- next migration

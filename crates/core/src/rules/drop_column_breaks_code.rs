@@ -2,6 +2,7 @@
 
 use crate::finding::{Category, Severity};
 use crate::rule::{Context, Found, rule};
+use crate::sql::ActionKind;
 
 rule! {
     /// A column is dropped that code may still use.
@@ -40,5 +41,20 @@ rule! {
 }
 
 fn check(context: &Context<'_>) -> Vec<Found> {
-    context.breaks(RULE.code)
+    let columns: Vec<&str> = context
+        .actions()
+        .filter_map(|action| match action {
+            ActionKind::DropColumn { name, .. } => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    let said = context.breaks(RULE.code).into_iter();
+    said.map(|found| match (&columns[..], context.altered()) {
+        ([_, _, ..], Some(table)) => Found::said(format!(
+            "Code that still uses {} of {table} fails, and their values are gone.",
+            columns.join(", ")
+        )),
+        _ => found,
+    })
+    .collect()
 }

@@ -47,7 +47,7 @@ fn check(context: &Context<'_>) -> Vec<Found> {
         return Vec::new();
     };
     let mut locks = context.effect.locks.iter();
-    let lock = locks.find(|lock| lock.mode.blocks_reads() && context.is_in_use(&lock.relation));
+    let lock = locks.find(|lock| lock.mode.blocks_reads() && context.waits_for(lock));
     match lock {
         Some(lock) if drop.object == ObjectKind::Index && context.effect.error.is_none() => {
             let relation = &lock.relation;

@@ -23,6 +23,7 @@ rule! {
     /// ```sql bad
     /// CREATE TABLE "User" (id int PRIMARY KEY);
     /// CREATE TABLE "Tip" (id int PRIMARY KEY, amount int, "userId" int, note varchar(50));
+    /// CREATE INDEX "Tip_userId_idx" ON "Tip" ("userId");
     /// -- next migration
     /// ALTER TABLE "Tip" ADD CONSTRAINT "Tip_userId_fkey" FOREIGN KEY ("userId") REFERENCES "User" (id);
     /// ```
@@ -30,6 +31,7 @@ rule! {
     /// ```sql safe
     /// CREATE TABLE "User" (id int PRIMARY KEY);
     /// CREATE TABLE "Tip" (id int PRIMARY KEY, amount int, "userId" int, note varchar(50));
+    /// CREATE INDEX "Tip_userId_idx" ON "Tip" ("userId");
     /// -- next migration
     /// ALTER TABLE "Tip" ADD CONSTRAINT "Tip_userId_fkey" FOREIGN KEY ("userId") REFERENCES "User" (id) NOT VALID;
     /// -- next migration

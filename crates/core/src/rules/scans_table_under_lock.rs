@@ -7,36 +7,40 @@ rule! {
     /// A table is read from end to end while others wait.
     ///
     /// # What it catches
-    /// `ATTACH PARTITION`, `ALTER DOMAIN … ADD CONSTRAINT` or `VALIDATE`, and other statements that check every row of
-    /// a table that was there before.
+    /// `ALTER CONSTRAINT … ENFORCED` (18), and other statements that check every row of a table that was there before.
     ///
     /// # Why it hurts
     /// The rows are read under a lock that stops writes, and often reads, on each of the tables.
     ///
     /// # The safe way
-    /// Prove the rule first by a CHECK on the table that is NOT VALID, then validated: an ATTACH that finds its bounds
-    /// proved reads nothing. For a domain, put the CHECK on the tables instead.
+    /// Prove the rule first by a constraint on the table that is `NOT VALID`, then validated: that keeps nobody out.
     ///
     /// # When it is fine
     /// The table is new or small, or the proof is there.
     ///
     /// ```sql bad
-    /// CREATE TABLE log (at date NOT NULL) PARTITION BY RANGE (at);
-    /// CREATE TABLE log_2024 (at date NOT NULL);
+    /// -- on PostgreSQL 18
+    /// CREATE TABLE "User" (id int PRIMARY KEY);
+    /// CREATE TABLE "Tip" (id int PRIMARY KEY, "userId" int UNIQUE);
+    /// -- nonstop: allow not-enforced-guards-nothing because it will be
+    /// ALTER TABLE "Tip" ADD CONSTRAINT k FOREIGN KEY ("userId") REFERENCES "User" (id) NOT ENFORCED;
     /// -- next migration
-    /// ALTER TABLE log ATTACH PARTITION log_2024 FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+    /// ALTER TABLE "Tip" ALTER CONSTRAINT k ENFORCED;
     /// ```
     ///
     /// ```sql safe
-    /// CREATE TABLE log (at date NOT NULL) PARTITION BY RANGE (at);
-    /// CREATE TABLE log_2024 (at date NOT NULL);
-    /// ALTER TABLE log ATTACH PARTITION log_2024 FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+    /// CREATE TABLE "User" (id int PRIMARY KEY);
+    /// CREATE TABLE "Tip" (id int PRIMARY KEY, "userId" int UNIQUE);
+    /// -- next migration
+    /// ALTER TABLE "Tip" ADD CONSTRAINT k FOREIGN KEY ("userId") REFERENCES "User" (id) NOT VALID;
+    /// -- next migration
+    /// ALTER TABLE "Tip" VALIDATE CONSTRAINT k;
     /// ```
     code: "scans-table-under-lock",
     general: true,
     cure: Cure::Planned,
     help: "Prove the rule first by a constraint that is NOT VALID.",
-    url: "https://www.postgresql.org/docs/current/ddl-partitioning.html#DDL-PARTITIONING-DECLARATIVE-MAINTENANCE",
+    url: "https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES",
     check: check,
 }
 

@@ -21,7 +21,7 @@ rule! {
     /// # When it is fine
     /// A valid CHECK says `column IS NOT NULL`, alone or joined by AND; the table is new or small.
     ///
-    /// ```sql bad
+    /// ```sql bad also set-not-null-breaks-writes
     /// CREATE TABLE "Tip" (id int PRIMARY KEY, amount int, "userId" int, note varchar(50));
     /// -- next migration
     /// ALTER TABLE "Tip" ALTER COLUMN amount SET NOT NULL;

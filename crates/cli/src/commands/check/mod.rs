@@ -17,7 +17,7 @@ use crate::terminal::Terminal;
 use baseline::Baseline;
 use clap::{Args, ValueEnum};
 use nonstop_core::finding::Severity;
-use nonstop_core::lint::Knowledge;
+use nonstop_core::lint::{self, Knowledge};
 use nonstop_core::version::ServerVersion;
 use nonstop_engine::introspect::introspect;
 use nonstop_engine::manage;
@@ -112,6 +112,7 @@ pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> 
             human::count(passed, "finding")
         ));
     }
+    lint::gather(&mut report.findings);
     report.root = std::env::current_dir().unwrap_or_default();
     let weakest = weakest(args.fail_on.or(section.fail_on).unwrap_or(FailOn::Error));
     let out = &mut terminal.out();

@@ -99,6 +99,7 @@ pub(super) fn walk(
     report
         .folders
         .extend(migrations.iter().map(|migration| migration.name.clone()));
+    let known_before = report.findings.len();
     for (at, migration) in migrations.iter().enumerate() {
         let pending = ground.pending.as_ref();
         if pending.is_some_and(|pending| !is_plain_file(selection) && !pending.contains(&migration.name)) {
@@ -120,6 +121,9 @@ pub(super) fn walk(
             break;
         }
     }
+    let mut own = report.findings.split_off(known_before);
+    lint::settle(&mut own, &ground.known.catalog);
+    report.findings.append(&mut own);
     Ok(())
 }
 
