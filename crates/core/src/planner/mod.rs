@@ -6,6 +6,7 @@
 mod estimate;
 pub(crate) mod glue;
 mod group;
+mod outlook;
 mod schedule;
 mod session;
 
@@ -20,6 +21,7 @@ use crate::rules;
 use crate::settings::{Breaking, PlanSettings};
 use crate::source::SourceFile;
 use crate::sql::{self, Directive, Kind, Script, Statement};
+pub use outlook::Outlook;
 use session::Settings;
 use std::collections::BTreeSet;
 
@@ -28,9 +30,8 @@ use std::collections::BTreeSet;
 pub struct Planned {
     /// The plan.
     pub plan: MigrationPlan,
-    /// The migration holds something whose outcome is not known from its text (a `DO` block, a function call): before the
-    /// next migration is planned, the catalog must be read from the server again.
-    pub catalog_is_stale: bool,
+    /// What of the catalog must be read from the server again before plans rest on it.
+    pub outlook: Outlook,
 }
 
 /// Plans one migration against the catalog as it is before it, and brings the catalog to the state after it.
@@ -53,7 +54,7 @@ pub fn plan_migration(migration: &Migration, catalog: &mut Catalog, settings: &P
             ));
             return Planned {
                 plan,
-                catalog_is_stale: false,
+                outlook: Outlook::default(),
             };
         }
         Some((_, Err(error))) => {
@@ -64,7 +65,7 @@ pub fn plan_migration(migration: &Migration, catalog: &mut Catalog, settings: &P
             ));
             return Planned {
                 plan,
-                catalog_is_stale: false,
+                outlook: Outlook::default(),
             };
         }
         Some((file, Ok(script))) => (file, script),
@@ -75,18 +76,16 @@ pub fn plan_migration(migration: &Migration, catalog: &mut Catalog, settings: &P
         settings,
         plan,
         certainty: Certainty::Known,
+        outlook: Outlook::new(&file.text),
     };
     if settings.as_written || script.statements.iter().any(controls_transaction) {
         work.as_written(migration, file, &script);
     } else {
         work.safely(file, &script);
     }
-    let Work { plan, certainty, .. } = work;
+    let Work { plan, outlook, .. } = work;
     catalog.settle();
-    Planned {
-        plan,
-        catalog_is_stale: certainty != Certainty::Known,
-    }
+    Planned { plan, outlook }
 }
 
 fn read(file: &SourceFile) -> Result<Script, sql::SyntaxError> {
@@ -126,6 +125,7 @@ struct Work<'a> {
     settings: &'a PlanSettings,
     plan: MigrationPlan,
     certainty: Certainty,
+    outlook: Outlook,
 }
 
 impl Work<'_> {
@@ -156,8 +156,9 @@ impl Work<'_> {
                 Ok(own) => pieces.extend(own.into_iter().map(|piece| session.apply(piece))),
                 Err(refusal) => self.refuse(file, script, statement, refusal),
             }
-            self.certainty = self.certainty.max(replay::apply(self.catalog, statement));
+            self.apply(statement, &effect);
         }
+        self.outlook.settle(&initial, self.catalog, self.certainty);
         self.catalog.search_path.clone_from(&initial.search_path);
         group::close_enum_values(&mut pieces, script);
         let pieces = schedule::order(pieces, &initial);
@@ -236,10 +237,17 @@ impl Work<'_> {
             values
         };
         session.set(name, values);
-        self.certainty = self.certainty.max(replay::apply(self.catalog, statement));
+        self.apply(statement, &Effect::default());
         if name == "search_path" {
             self.catalog.search_path = values.to_vec();
         }
+    }
+
+    /// Brings the catalog to the state after the statement.
+    fn apply(&mut self, statement: &Statement, effect: &Effect) {
+        let certainty = replay::apply(self.catalog, statement);
+        self.outlook.pass(effect, certainty);
+        self.certainty = self.certainty.max(certainty);
     }
 
     /// Statements that break running code: run with a warning, or refused.
@@ -275,9 +283,11 @@ impl Work<'_> {
             if let Some(refusal) = rewrite::hazard(statement, &effect, &scene).filter(|_| !may_block) {
                 self.refuse(file, script, statement, refusal);
             }
+            self.apply(statement, &effect);
             effects.push(effect);
-            self.certainty = self.certainty.max(replay::apply(self.catalog, statement));
         }
+        // Which of its transactions stay is the file's own business.
+        self.outlook.is_unknown |= self.certainty != Certainty::Known;
         self.plan.steps = group::as_written(
             file,
             script,

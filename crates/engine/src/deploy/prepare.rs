@@ -10,7 +10,7 @@ use crate::worker::DeployError;
 use nonstop_core::catalog::{Catalog, RelationKind};
 use nonstop_core::migration::Migration;
 use nonstop_core::plan::{MigrationPlan, Plan};
-use nonstop_core::planner::Planned;
+use nonstop_core::planner::{Outlook, Planned};
 use nonstop_core::quote::Name;
 use nonstop_core::settings::PlanSettings;
 use std::collections::{BTreeSet, VecDeque};
@@ -35,8 +35,10 @@ pub(super) struct Foresight<'s> {
     catalog: Catalog,
     /// What could not be read when the catalog was.
     locked_away: BTreeSet<Name>,
-    /// A migration was planned whose outcome is not known from its text.
+    /// What follows cannot be planned without another look at the server.
     is_stale: bool,
+    /// Relations of which not every name and text is known for sure.
+    guessed: BTreeSet<Name>,
     search_path: Vec<String>,
     settings: &'s PlanSettings,
     planner: Planner,
@@ -56,6 +58,7 @@ impl<'s> Foresight<'s> {
             locked_away: catalog.locked_away.clone(),
             catalog,
             is_stale: false,
+            guessed: BTreeSet::new(),
             search_path,
             settings,
             planner,
@@ -64,16 +67,43 @@ impl<'s> Foresight<'s> {
 
     /// Reads the catalog again, if what was planned last may have left it otherwise than foreseen.
     pub(super) async fn refresh(&mut self, client: &Client) -> Result<(), Error> {
-        if self.is_stale {
+        if self.is_stale || !self.guessed.is_empty() {
             self.catalog = introspect(client, &self.search_path, self.settings.small_rows).await?;
             self.locked_away.clone_from(&self.catalog.locked_away);
             self.is_stale = false;
+            self.guessed.clear();
         }
         Ok(())
     }
 
-    /// Plans the next one.
+    /// Plans the next one, guesses or not.
     pub(super) fn plan(&mut self, migration: &Migration) -> Prepared {
+        let (prepared, outlook) = self.look(migration);
+        self.trust(outlook);
+        prepared
+    }
+
+    /// Plans the next one, unless its plan would rest on a guess.
+    fn plan_for_sure(&mut self, migration: &Migration) -> Option<Prepared> {
+        let before = (!self.guessed.is_empty()).then(|| self.catalog.clone());
+        let (prepared, outlook) = self.look(migration);
+        if let Some(before) = before
+            && outlook.rests_on(&self.guessed)
+        {
+            self.catalog = before;
+            self.is_stale = true;
+            return None;
+        }
+        self.trust(outlook);
+        Some(prepared)
+    }
+
+    fn trust(&mut self, outlook: Outlook) {
+        self.is_stale |= outlook.is_unknown;
+        self.guessed.extend(outlook.guessed);
+    }
+
+    fn look(&mut self, migration: &Migration) -> (Prepared, Outlook) {
         let is_table = |kind| matches!(kind, RelationKind::Table | RelationKind::PartitionedTable);
         let others = self
             .catalog
@@ -82,11 +112,11 @@ impl<'s> Foresight<'s> {
             .filter(|(_, relation)| !is_table(relation.kind));
         let not_tables = others.map(|(name, _)| name.clone()).collect();
         let planned = (self.planner)(migration, &mut self.catalog, self.settings);
-        self.is_stale |= planned.catalog_is_stale;
-        Prepared {
+        let prepared = Prepared {
             plan: planned.plan,
             not_tables,
-        }
+        };
+        (prepared, planned.outlook)
     }
 
     /// Plans up to and with the first one after which the catalog must be read again: a refusal among these is known before
@@ -107,7 +137,10 @@ impl<'s> Foresight<'s> {
                 if self.is_stale || (migration.up.is_none() && !ahead.is_empty()) {
                     break;
                 }
-                ahead.push_back(self.plan(migration));
+                let Some(prepared) = self.plan_for_sure(migration) else {
+                    break;
+                };
+                ahead.push_back(prepared);
             }
             let Some(hidden) = hidden::of(&ahead, &self.locked_away) else {
                 return Ok(Some(ahead));

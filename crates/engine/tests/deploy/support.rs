@@ -5,7 +5,7 @@ use nonstop_core::hash::sha256_hex;
 use nonstop_core::lock::LockMode;
 use nonstop_core::migration::{Migration, TransactionModel};
 use nonstop_core::plan::MigrationPlan;
-use nonstop_core::planner::Planned;
+use nonstop_core::planner::{Outlook, Planned};
 use nonstop_core::quote::{Name, SqlText};
 use nonstop_core::settings::PlanSettings;
 use nonstop_core::source::SourceFile;
@@ -63,7 +63,7 @@ pub(crate) fn by_hand(migration: &Migration, _catalog: &mut Catalog, _settings: 
             warnings: Vec::new(),
             refusals: Vec::new(),
         },
-        catalog_is_stale: false,
+        outlook: Outlook::default(),
     }
 }
 
