@@ -52,10 +52,9 @@ async fn as_role(database: &TestDatabase, role: &str) -> Target {
 
 /// As if nobody could tell from any migration what it leaves.
 fn unforeseeable(migration: &Migration, catalog: &mut Catalog, settings: &PlanSettings) -> Planned {
-    Planned {
-        catalog_is_stale: true,
-        ..by_hand(migration, catalog, settings)
-    }
+    let mut planned = by_hand(migration, catalog, settings);
+    planned.outlook.is_unknown = true;
+    planned
 }
 
 #[tokio::test]
