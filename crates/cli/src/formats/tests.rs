@@ -185,6 +185,25 @@ proptest! {
     }
 }
 
+/// Whole files may stand in one line: the statement is shown, and its true place.
+#[test]
+fn a_long_line_shows_the_statement_alone() {
+    let text = format!("{}DROP TABLE t;{}", "SELECT 1;".repeat(1000), "SELECT 2;".repeat(1000));
+    let error = SyntaxError {
+        path: "m.sql".to_owned(),
+        place: Place { line: 1, column: 9006 },
+        message: "m".to_owned(),
+    };
+    let report = Report {
+        sources: [("m.sql".to_owned(), SourceFile::new("m.sql", text))].into(),
+        errors: vec![error],
+        ..Report::default()
+    };
+    let shown = written(|out| human::check::render(&report, false, out));
+    assert!(shown.contains("m.sql:1:9006") && shown.contains("TABLE"), "{shown}");
+    assert!(!shown.contains("SELECT") && shown.len() < 1000, "{shown}");
+}
+
 /// GitHub and GitLab take them relative to the repository; what is outside it has its whole path.
 #[test]
 fn paths_are_uris() {

@@ -3,7 +3,7 @@
 //! A safe form is offered only where the file with it is judged better: among other statements, or sent by its tool as one
 //! transaction, it may be no better than what was written. There `nonstop deploy` takes the statement apart by itself.
 
-use super::diagnostics::{bytes, diagnostic, findings};
+use super::diagnostics::{Places, findings};
 use super::{Document, Look};
 use crate::commands::check::examine;
 use crate::formats::human::one_line;
@@ -31,10 +31,11 @@ pub(super) fn actions(document: &Document, params: &CodeActionParams) -> Vec<Cod
     let text = &document.text;
     let asked = text.offset(params.range.start)..text.offset(params.range.end);
     let all = findings(document);
+    let places = Places::of(text);
     let touched: Vec<&Finding> = all
         .iter()
         .filter(|finding| {
-            let own = bytes(text, &finding.range);
+            let own = places.bytes(&finding.range);
             own.start <= asked.end && asked.start <= own.end
         })
         .collect();
@@ -43,16 +44,22 @@ pub(super) fn actions(document: &Document, params: &CodeActionParams) -> Vec<Cod
     for finding in &touched {
         if finding.statement != fixed && !finding.safe.is_empty() {
             fixed = finding.statement;
-            offered.extend(safe_form(document, look, finding, &all));
+            offered.extend(safe_form(document, &places, look, finding, &all));
         }
     }
-    offered.extend(touched.iter().filter_map(|finding| allow(document, finding)));
+    offered.extend(touched.iter().filter_map(|finding| allow(document, &places, finding)));
     offered
 }
 
-fn safe_form(document: &Document, look: &Look, finding: &Finding, all: &[Finding]) -> Option<CodeAction> {
+fn safe_form(
+    document: &Document,
+    places: &Places<'_>,
+    look: &Look,
+    finding: &Finding,
+    all: &[Finding],
+) -> Option<CodeAction> {
     let text = &document.text;
-    let place = bytes(text, &finding.range);
+    let place = places.bytes(&finding.range);
     let indent = indentation(document, place.start);
     let closed = if text.as_str()[place.clone()].ends_with(';') {
         ";"
@@ -73,7 +80,7 @@ fn safe_form(document: &Document, look: &Look, finding: &Finding, all: &[Finding
     let cured = all.iter().filter(|one| one.statement == finding.statement);
     Some(CodeAction {
         is_preferred: Some(true),
-        ..action(document, title, cured, place, new_text)
+        ..action(document, places, title, cured, place, new_text)
     })
 }
 
@@ -100,14 +107,14 @@ fn is_better(look: &Look, text: String, finding: &Finding, all: &[Finding]) -> O
 }
 
 /// The directive above the statement, with a place for the reason.
-fn allow(document: &Document, finding: &Finding) -> Option<CodeAction> {
+fn allow(document: &Document, places: &Places<'_>, finding: &Finding) -> Option<CodeAction> {
     let rule = rules::find(&finding.rule)?;
     // A directive, or the file as a whole, is nothing that a directive could allow.
     let is_statement = finding.statement > 0 && is_about_statement(document, finding);
     if !is_statement {
         return None;
     }
-    let at = bytes(&document.text, &finding.range).start;
+    let at = places.bytes(&finding.range).start;
     let indent = indentation(document, at);
     let text = document.text.as_str();
     let line = document.text.line_of(at);
@@ -122,7 +129,7 @@ fn allow(document: &Document, finding: &Finding) -> Option<CodeAction> {
         rule.code
     );
     let title = format!("Allow {} here, with a reason", rule.code);
-    Some(action(document, title, [finding], at..at, directive))
+    Some(action(document, places, title, [finding], at..at, directive))
 }
 
 /// Findings about directives have the number of the statement below them, and another place.
@@ -142,6 +149,7 @@ fn indentation(document: &Document, at: usize) -> &str {
 
 fn action<'a>(
     document: &Document,
+    places: &Places<'_>,
     title: String,
     cured: impl IntoIterator<Item = &'a Finding>,
     place: Range<usize>,
@@ -151,7 +159,7 @@ fn action<'a>(
         range: document.text.range(place),
         new_text,
     };
-    let diagnostics = cured.into_iter().map(|finding| diagnostic(&document.text, finding));
+    let diagnostics = cured.into_iter().map(|finding| places.diagnostic(finding));
     CodeAction {
         title,
         kind: Some(CodeActionKind::QuickFix),

@@ -9,10 +9,10 @@ use std::ops;
 
 /// Everything that is to be said of a document.
 pub(super) fn diagnostics(document: &Document) -> Vec<Diagnostic> {
-    let findings = findings(document);
-    findings
+    let places = Places::of(&document.text);
+    findings(document)
         .iter()
-        .map(|finding| diagnostic(&document.text, finding))
+        .map(|finding| places.diagnostic(finding))
         .collect()
 }
 
@@ -27,27 +27,39 @@ pub(super) fn findings(document: &Document) -> Vec<Finding> {
         .collect()
 }
 
-pub(super) fn diagnostic(text: &Text, finding: &Finding) -> Diagnostic {
-    Diagnostic {
-        range: text.range(bytes(text, &finding.range)),
-        severity: Some(match finding.severity {
-            Severity::Error => DiagnosticSeverity::Error,
-            Severity::Warning => DiagnosticSeverity::Warning,
-        }),
-        code: Some(finding.rule.as_str().into()),
-        code_description: Some(CodeDescription {
-            href: Uri(finding.url.clone()),
-        }),
-        source: Some("nonstop".to_owned()),
-        message: format!("{}\n{}", finding.message, finding.help).into(),
-        ..Diagnostic::default()
-    }
+/// Where findings stand in a text.
+pub(super) struct Places<'a> {
+    text: &'a Text,
+    lines: Lines<'a>,
 }
 
-/// The bytes of a range.
-pub(super) fn bytes(text: &Text, range: &Range) -> ops::Range<usize> {
-    let lines = Lines::of(text.as_str());
-    let offset = |line, column| lines.offset(Place { line, column });
-    let start = offset(range.line, range.column);
-    start..offset(range.end_line, range.end_column).max(start)
+impl<'a> Places<'a> {
+    pub(super) fn of(text: &'a Text) -> Self {
+        let lines = Lines::of(text.as_str());
+        Self { text, lines }
+    }
+
+    /// The bytes of a range.
+    pub(super) fn bytes(&self, range: &Range) -> ops::Range<usize> {
+        let offset = |line, column| self.lines.offset(Place { line, column });
+        let start = offset(range.line, range.column);
+        start..offset(range.end_line, range.end_column).max(start)
+    }
+
+    pub(super) fn diagnostic(&self, finding: &Finding) -> Diagnostic {
+        Diagnostic {
+            range: self.text.range(self.bytes(&finding.range)),
+            severity: Some(match finding.severity {
+                Severity::Error => DiagnosticSeverity::Error,
+                Severity::Warning => DiagnosticSeverity::Warning,
+            }),
+            code: Some(finding.rule.as_str().into()),
+            code_description: Some(CodeDescription {
+                href: Uri(finding.url.clone()),
+            }),
+            source: Some("nonstop".to_owned()),
+            message: format!("{}\n{}", finding.message, finding.help).into(),
+            ..Diagnostic::default()
+        }
+    }
 }

@@ -1,8 +1,7 @@
 //! What a statement does, below the pointer: locks, work, the safe form, and what the rules say.
 
-use super::diagnostics::{bytes, findings};
-use super::{Document, Text};
-use crate::commands::check::StatementReport;
+use super::Document;
+use super::diagnostics::{Places, findings};
 use gen_lsp_types::{Hover, MarkupContent, MarkupKind, Position};
 use nonstop_core::effect::Effect;
 use nonstop_core::finding::{Finding, Severity};
@@ -15,7 +14,9 @@ pub(super) fn hover(document: &Document, position: Position) -> Option<Hover> {
     let text = &document.text;
     let at = text.offset(position);
     let look = document.look.as_ref()?;
-    let statement = look.report.effects.iter().find(|one| is_at(text, one, at))?;
+    let places = Places::of(text);
+    let mut statements = look.report.effects.iter();
+    let statement = statements.find(|one| places.bytes(&one.range).contains(&at))?;
     let own = findings(document);
     let own: Vec<&Finding> = own.iter().filter(|one| one.statement == statement.statement).collect();
     let mut value = String::new();
@@ -39,12 +40,8 @@ pub(super) fn hover(document: &Document, position: Position) -> Option<Hover> {
             value,
         }
         .into(),
-        range: Some(text.range(bytes(text, &statement.range))),
+        range: Some(text.range(places.bytes(&statement.range))),
     })
-}
-
-fn is_at(text: &Text, statement: &StatementReport, at: usize) -> bool {
-    bytes(text, &statement.range).contains(&at)
 }
 
 fn effect(effect: &Effect, out: &mut String) {

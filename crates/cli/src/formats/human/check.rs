@@ -29,7 +29,7 @@ fn render_finding(finding: &Finding, lines: Option<&Lines<'_>>, out: &mut dyn Wr
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(tame(&finding.message)).id(finding.rule.as_str());
-    let group = Group::with_title(title).element(place(finding, lines));
+    let group = Group::with_title(title).elements(place(finding, lines));
     let notes = locks(finding).map(|locks| Level::NOTE.message(tame(&locks)));
     let help = (!finding.help.is_empty()).then(|| Level::HELP.message(tame(&help(finding))));
     let group = group.elements(notes).elements(help);
@@ -43,7 +43,7 @@ fn tame(text: &str) -> String {
 }
 
 /// The statement with its line numbers and marks; only the place where there is no text.
-fn place<'a>(finding: &'a Finding, lines: Option<&Lines<'a>>) -> Element<'a> {
+fn place<'a>(finding: &'a Finding, lines: Option<&Lines<'a>>) -> Vec<Element<'a>> {
     let Range {
         line,
         column,
@@ -52,15 +52,24 @@ fn place<'a>(finding: &'a Finding, lines: Option<&Lines<'a>>) -> Element<'a> {
     } = finding.range;
     let path = tame(&finding.file);
     let Some(lines) = lines else {
-        return Origin::path(path).line(line).char_column(column).into();
+        return vec![Origin::path(path).line(line).char_column(column).into()];
     };
     let (text, start) = lines.block(line, end_line);
     let offset = |line, column| lines.offset(Place { line, column }) - start;
     let from = offset(line, column);
-    let marked = from..offset(end_line, end_column).max(from);
-    let snippet = Snippet::source(text).path(path).line_start(line);
-    snippet.annotation(AnnotationKind::Primary.span(marked)).into()
+    let to = offset(end_line, end_column).max(from);
+    let snippet = |text| Snippet::source(text).line_start(line);
+    let marked = |bytes| AnnotationKind::Primary.span(bytes);
+    if from.max(text.len() - to) > LONG_LINE {
+        let origin = Origin::path(path).line(line).char_column(column).into();
+        let alone = snippet(&text[from..to]).annotation(marked(0..to - from));
+        return vec![origin, alone.into()];
+    }
+    vec![snippet(text).path(path).annotation(marked(from..to)).into()]
 }
+
+/// What stands beside a statement in its lines is left out where it is longer.
+const LONG_LINE: usize = 400;
 
 /// The locks that the message does not name.
 fn locks(finding: &Finding) -> Option<String> {
@@ -83,13 +92,17 @@ fn locks(finding: &Finding) -> Option<String> {
 /// So many locks are named.
 const LOCKS: usize = 4;
 
+/// So many characters of a statement of the safe form are shown; JSON has them all.
+const LONG_STATEMENT: usize = 400;
+
 /// What to do, with the statements that do it.
 fn help(finding: &Finding) -> String {
     let mut text = finding.help.clone();
     for sql in &finding.safe {
-        text.push('\n');
-        text.push_str(sql.as_str());
-        text.push(';');
+        let sql = sql.as_str();
+        let cut = sql.char_indices().nth(LONG_STATEMENT);
+        let (sql, end) = cut.map_or((sql, ";"), |(at, _)| (&sql[..at], "…"));
+        text.extend(["\n", sql, end]);
     }
     text
 }
