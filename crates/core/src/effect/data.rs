@@ -5,10 +5,13 @@
 
 use super::Builder;
 use super::prune;
-use crate::catalog::{ConstraintKind, Relation, RelationKind};
+use crate::catalog::{ConstraintKind, Index, Relation, RelationKind};
 use crate::lock::LockMode::{self, AccessExclusive, AccessShare, RowExclusive, RowShare, Share};
 use crate::quote::Name;
-use crate::sql::{Conflict, Dml, DmlVerb, Given, Inserted, NameRef, Query};
+use crate::sql::{Conflict, Dml, DmlVerb, Given, Inserted, NameRef, Query, Rows};
+
+/// A change of so many rows at the most is short.
+const BATCH: u64 = 10_000;
 
 /// Columns that a statement compares with constants.
 type Equals = [(String, String)];
@@ -108,6 +111,23 @@ impl Builder<'_> {
         })
     }
 
+    /// Whether the values given are so few of a unique index that what is changed is a batch.
+    fn finds_few(&self, name: &Name, rows: &Rows) -> bool {
+        let values = |key: &String| {
+            let one = rows.equals.iter().any(|(column, _)| column == key).then_some(1);
+            let few = rows.few.iter().filter(|(column, _)| column == key);
+            one.or_else(|| few.map(|(_, values)| *values).min())
+        };
+        let is_few = |index: &Index| {
+            let mut keys = index.keys.iter().map(values);
+            let all = keys.try_fold(1_u64, |all, values| Some(all.saturating_mul(values?)));
+            let unique = index.unique && index.valid && index.predicate.is_none() && !index.keys.is_empty();
+            unique && all.is_some_and(|all| all <= BATCH)
+        };
+        let relation = self.catalog.relation(name);
+        relation.is_some_and(|relation| relation.indexes.iter().any(is_few))
+    }
+
     pub(super) fn dml(&mut self, dml: &Dml) {
         self.query(&dml.query);
         if let Some(target) = self.existing(&dml.target, false) {
@@ -133,7 +153,7 @@ impl Builder<'_> {
             DmlVerb::Update | DmlVerb::Delete | DmlVerb::Merge => {
                 let equals = dml.query.rows.equals.as_slice();
                 self.plan(target, RowExclusive, equals);
-                if !self.finds_one(target, equals) {
+                if !self.finds_few(target, &dml.query.rows) {
                     self.effect.changes.push(target.clone());
                 }
             }

@@ -51,6 +51,9 @@ fn what_blocks_and_works_is_found() {
         ),
         ("ALTER TABLE t ALTER b TYPE bigint", "type-change-rewrites-table"),
         ("UPDATE t SET b = 1", "changes-many-rows"),
+        ("UPDATE t SET b = 1 WHERE id > 0 AND id <= 500000", "changes-many-rows"),
+        ("UPDATE t SET b = 1 WHERE id > 0 OR id IN (1)", "changes-many-rows"),
+        ("DELETE FROM t WHERE b IN (1, 2)", "changes-many-rows"),
         ("ALTER TABLE t DROP COLUMN b", "drop-column-breaks-code"),
     ];
     for (text, rule) in cases {
@@ -66,6 +69,9 @@ fn what_is_harmless_is_not() {
         "ALTER TABLE u ADD FOREIGN KEY (t) REFERENCES t (id) NOT VALID",
         "CREATE TABLE n (id int); CREATE INDEX i ON n (id); UPDATE n SET id = 1",
         "ALTER TABLE t ALTER a TYPE varchar",
+        "UPDATE t SET b = 1 WHERE id > 0 AND id <= 5000 AND b IS NULL",
+        "DELETE FROM t WHERE id IN (1, 2, 3)",
+        "UPDATE t SET b = 1 WHERE id BETWEEN 5 AND 10",
     ];
     for text in harmless {
         assert_eq!(rules(TABLES, text), [""; 0], "{text}");

@@ -40,36 +40,42 @@ impl<'a> Context<'a> {
         };
         let held = strongest(self.around.held, &worst.relation).filter(|held| *held > worst.mode);
         let own = worst.sentence(held);
-        let message = format!("{own}{others}{}", self.held_elsewhere(&blocks));
+        let elsewhere = self.held_elsewhere(&blocks);
+        let said = elsewhere.first().map(|lock| {
+            let (mode, relation, out) = (lock.mode, &lock.relation, lock.mode.blocks_in_words());
+            format!(" It still holds {mode} on {relation} too, so all {out} on {relation} wait as well.")
+        });
+        let message = format!("{own}{others}{}", said.unwrap_or_default());
         vec![Found {
             message,
-            locks: self.locks_meanwhile(),
+            locks: self.locks_meanwhile(&elsewhere),
             blocks,
             ..Found::default()
         }]
     }
 
-    /// Tables of earlier statements, whose locks last as long as the work.
-    fn held_elsewhere(&self, blocks: &[Block]) -> String {
+    /// Locks of earlier statements on other tables, which last as long as the work and stop reads; the strongest
+    /// first.
+    fn held_elsewhere(&self, blocks: &[Block]) -> Vec<EffectLock> {
         let held = self.around.held.iter();
         let others = held.filter(|lock| {
-            lock.mode.blocks_writes()
+            lock.mode.blocks_reads()
                 && self.is_in_use(&lock.relation)
                 && !blocks.iter().any(|block| block.relation == lock.relation)
         });
-        let Some(worst) = others.max_by_key(|lock| lock.mode) else {
-            return String::new();
-        };
-        let (mode, relation, out) = (worst.mode, &worst.relation, worst.mode.blocks_in_words());
-        format!(" Its transaction still holds {mode} on {relation}, so all {out} on {relation} wait as well.")
+        let mut others: Vec<EffectLock> = others.cloned().collect();
+        others.sort_by_key(|lock| std::cmp::Reverse(lock.mode));
+        others.dedup();
+        others
     }
 
-    /// The locks under which it works: its own, and those that its transaction holds on tables in use.
-    fn locks_meanwhile(&self) -> Vec<EffectLock> {
-        let own = self.effect.locks.iter();
-        let held = self.around.held.iter().filter(|lock| self.is_in_use(&lock.relation));
+    /// The locks under which it works: its own, and those that its transaction holds.
+    fn locks_meanwhile(&self, elsewhere: &[EffectLock]) -> Vec<EffectLock> {
+        let own = self.effect.locks.iter().filter(|lock| lock.mode.blocks_writes());
+        let known: Vec<&Name> = own.clone().map(|lock| &lock.relation).collect();
+        let held = self.around.held.iter().filter(|lock| known.contains(&&lock.relation));
         let mut locks: Vec<EffectLock> = Vec::new();
-        for lock in own.chain(held).filter(|lock| lock.mode.blocks_writes()) {
+        for lock in own.chain(held).chain(elsewhere) {
             if !locks.contains(lock) {
                 locks.push(lock.clone());
             }

@@ -1,7 +1,7 @@
 //! A statement in its place, and what a rule finds in it.
 
 use super::{Block, Session};
-use crate::catalog::{Catalog, Generated, Relation, RelationKind, Size};
+use crate::catalog::{Catalog, Generated, Relation, Size};
 use crate::effect::{Breaks, Effect, EffectLock};
 use crate::finding::Condition;
 use crate::lock::LockMode;
@@ -137,27 +137,8 @@ impl<'a> Context<'a> {
 
     fn is_small(&self, name: &Name) -> bool {
         let small = |size: Size| size.rows <= self.small_rows && size.bytes <= SMALL_BYTES;
-        self.small_rows > 0 && self.size(name).is_some_and(small)
-    }
-
-    /// A partitioned table is as large as its partitions together.
-    fn size(&self, name: &Name) -> Option<Size> {
-        let relation = self.catalog.relation(name)?;
-        if relation.kind != RelationKind::PartitionedTable {
-            return relation.size;
-        }
-        let leaves = self.catalog.descendants(name);
-        let sizes = leaves
-            .iter()
-            .map(|leaf| self.catalog.relation(leaf).and_then(|leaf| leaf.size));
-        let none = Size { rows: 0, bytes: 0 };
-        sizes.into_iter().try_fold(none, |all, size| {
-            let size = size?;
-            Some(Size {
-                rows: all.rows + size.rows,
-                bytes: all.bytes + size.bytes,
-            })
-        })
+        let relation = self.catalog.relation(name);
+        self.small_rows > 0 && relation.and_then(|relation| relation.size).is_some_and(small)
     }
 
     /// Whether others may queue behind a request of the statement: on a table in use, which its transaction does not hold

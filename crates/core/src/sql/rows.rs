@@ -12,6 +12,8 @@ pub struct Rows {
     /// Columns that the condition compares with constants for equality, all joined by AND, where only one relation is
     /// read or changed.
     pub equals: Vec<(String, String)>,
+    /// Columns that the condition holds to so many values, by `IN` or between two whole numbers, likewise.
+    pub few: Vec<(String, u64)>,
     /// How many rows a `generate_series` over constants makes, where the query is of nothing else.
     pub series: Option<u64>,
 }

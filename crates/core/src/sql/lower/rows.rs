@@ -2,8 +2,9 @@
 
 use super::super::{Conflict, Given, Inserted, NameRef, Rows};
 use super::names::{constant, relation, relations, text};
-use pg_query::protobuf::{AExprKind, BoolExprType, FuncCall, InsertStmt, Node, SelectStmt};
+use pg_query::protobuf::{AExpr, AExprKind, BoolExprType, FuncCall, InsertStmt, Node, SelectStmt};
 use pg_query::{NodeEnum, NodeRef};
+use std::collections::BTreeMap;
 
 impl Rows {
     /// What one node of the statement's tree says.
@@ -49,7 +50,60 @@ impl Rows {
         };
         if let Some(condition) = condition {
             equalities(condition, &mut self.equals);
+            self.few = few(condition);
         }
+    }
+}
+
+/// Columns that a condition holds to so many values, all joined by AND.
+fn few(condition: &Node) -> Vec<(String, u64)> {
+    let mut parts = Vec::new();
+    conjuncts(condition, &mut parts);
+    let mut found = Vec::new();
+    let (mut from, mut to): (BTreeMap<String, i64>, BTreeMap<String, i64>) = (BTreeMap::new(), BTreeMap::new());
+    for part in parts {
+        let sides = [part.lexpr.as_deref(), part.rexpr.as_deref()];
+        let [Some(left), Some(right)] = sides else { continue };
+        let Some(column) = column_name(left) else { continue };
+        let values = match &right.node {
+            Some(NodeEnum::List(list)) => list.items.iter().map(constant).collect(),
+            _ => vec![constant(right)],
+        };
+        let Some(values) = values.into_iter().collect::<Option<Vec<String>>>() else {
+            continue;
+        };
+        let numbers: Vec<i64> = values.iter().filter_map(|value| value.parse().ok()).collect();
+        let operator = part.name.last().and_then(text).unwrap_or_default();
+        match (part.kind(), operator.as_str(), numbers.as_slice()) {
+            (AExprKind::AexprIn, "=", _) => found.push((column, values.len() as u64)),
+            (AExprKind::AexprBetween, _, [low, high]) => {
+                from.insert(column.clone(), *low);
+                to.insert(column, *high);
+            }
+            (AExprKind::AexprOp, ">" | ">=", [low]) => {
+                from.insert(column, *low);
+            }
+            (AExprKind::AexprOp, "<" | "<=", [high]) => {
+                to.insert(column, *high);
+            }
+            _ => {}
+        }
+    }
+    let windows = from.into_iter().filter_map(|(column, low)| {
+        let width = to.get(&column)?.saturating_sub(low).saturating_add(1);
+        Some((column, u64::try_from(width).unwrap_or(0)))
+    });
+    found.extend(windows);
+    found
+}
+
+fn conjuncts<'a>(node: &'a Node, found: &mut Vec<&'a AExpr>) {
+    match &node.node {
+        Some(NodeEnum::BoolExpr(expr)) if expr.boolop() == BoolExprType::AndExpr => {
+            expr.args.iter().for_each(|arg| conjuncts(arg, found));
+        }
+        Some(NodeEnum::AExpr(expr)) => found.push(expr),
+        _ => {}
     }
 }
 

@@ -1,0 +1,131 @@
+-- CreateEnum
+CREATE TYPE "BenchmarkCategory" AS ENUM ('SPEED', 'MEMORY');
+
+-- CreateEnum
+CREATE TYPE "ResourceType" AS ENUM ('PDF', 'VIDEO');
+
+-- CreateEnum
+CREATE TYPE "PointAction" AS ENUM ('LOGIN', 'DOWNLOAD');
+
+-- AlterTable
+ALTER TABLE "Member" ADD COLUMN     "discordId" TEXT,
+ADD COLUMN     "level" INTEGER NOT NULL DEFAULT 1,
+ADD COLUMN     "totalPoints" INTEGER NOT NULL DEFAULT 0;
+
+-- CreateTable
+CREATE TABLE "BenchmarkSubmission" (
+    "id" TEXT NOT NULL,
+    "memberId" TEXT NOT NULL,
+    "category" "BenchmarkCategory" NOT NULL,
+    "data" JSONB NOT NULL,
+
+    CONSTRAINT "BenchmarkSubmission_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "Resource" (
+    "id" TEXT NOT NULL,
+    "category" TEXT NOT NULL,
+    "type" "ResourceType" NOT NULL,
+    "isFeatured" BOOLEAN NOT NULL DEFAULT false,
+    "slug" TEXT NOT NULL,
+
+    CONSTRAINT "Resource_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "ResourceDownload" (
+    "id" TEXT NOT NULL,
+    "memberId" TEXT NOT NULL,
+    "resourceId" TEXT NOT NULL,
+    "downloadedAt" TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "ResourceDownload_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "PointTransaction" (
+    "id" TEXT NOT NULL,
+    "memberId" TEXT NOT NULL,
+    "action" "PointAction" NOT NULL,
+    "points" INTEGER NOT NULL,
+    "createdAt" TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "PointTransaction_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "DiscordActivity" (
+    "id" TEXT NOT NULL,
+    "memberId" TEXT NOT NULL,
+    "discordId" TEXT NOT NULL,
+    "syncedAt" TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "DiscordActivity_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateIndex
+CREATE INDEX "BenchmarkSubmission_category_idx" ON "BenchmarkSubmission"("category");
+
+-- CreateIndex
+CREATE INDEX "BenchmarkSubmission_memberId_idx" ON "BenchmarkSubmission"("memberId");
+
+-- CreateIndex
+CREATE INDEX "BenchmarkSubmission_data_idx" ON "BenchmarkSubmission" USING GIN ("data" jsonb_path_ops);
+
+-- CreateIndex
+CREATE INDEX "Resource_category_idx" ON "Resource"("category");
+
+-- CreateIndex
+CREATE INDEX "Resource_type_idx" ON "Resource"("type");
+
+-- CreateIndex
+CREATE INDEX "Resource_isFeatured_idx" ON "Resource"("isFeatured");
+
+-- CreateIndex
+CREATE INDEX "ResourceDownload_memberId_idx" ON "ResourceDownload"("memberId");
+
+-- CreateIndex
+CREATE INDEX "ResourceDownload_resourceId_idx" ON "ResourceDownload"("resourceId");
+
+-- CreateIndex
+CREATE INDEX "ResourceDownload_downloadedAt_idx" ON "ResourceDownload"("downloadedAt");
+
+-- CreateIndex
+CREATE INDEX "PointTransaction_memberId_idx" ON "PointTransaction"("memberId");
+
+-- CreateIndex
+CREATE INDEX "PointTransaction_action_idx" ON "PointTransaction"("action");
+
+-- CreateIndex
+CREATE INDEX "PointTransaction_createdAt_idx" ON "PointTransaction"("createdAt");
+
+-- CreateIndex
+CREATE INDEX "DiscordActivity_memberId_idx" ON "DiscordActivity"("memberId");
+
+-- CreateIndex
+CREATE INDEX "DiscordActivity_discordId_idx" ON "DiscordActivity"("discordId");
+
+-- CreateIndex
+CREATE INDEX "DiscordActivity_syncedAt_idx" ON "DiscordActivity"("syncedAt");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "Resource_slug_key" ON "Resource"("slug");
+
+-- CreateIndex
+CREATE INDEX "Member_totalPoints_idx" ON "Member"("totalPoints" DESC);
+
+-- AddForeignKey
+ALTER TABLE "BenchmarkSubmission" ADD CONSTRAINT "BenchmarkSubmission_memberId_fkey" FOREIGN KEY ("memberId") REFERENCES "Member"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "ResourceDownload" ADD CONSTRAINT "ResourceDownload_memberId_fkey" FOREIGN KEY ("memberId") REFERENCES "Member"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "ResourceDownload" ADD CONSTRAINT "ResourceDownload_resourceId_fkey" FOREIGN KEY ("resourceId") REFERENCES "Resource"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "PointTransaction" ADD CONSTRAINT "PointTransaction_memberId_fkey" FOREIGN KEY ("memberId") REFERENCES "Member"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "DiscordActivity" ADD CONSTRAINT "DiscordActivity_memberId_fkey" FOREIGN KEY ("memberId") REFERENCES "Member"("id") ON DELETE CASCADE ON UPDATE CASCADE;

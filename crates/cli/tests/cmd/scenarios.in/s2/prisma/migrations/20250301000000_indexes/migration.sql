@@ -1,0 +1,28 @@
+CREATE INDEX "Job_teacherId_status_idx" ON "Job"("teacherId", "status");
+CREATE INDEX "Job_status_idx" ON "Job"("status");
+CREATE INDEX "Job_createdAt_idx" ON "Job"("createdAt");
+CREATE INDEX "Job_priority_idx" ON "Job"("priority");
+CREATE INDEX "XPAudit_userId_createdAt_idx" ON "XPAudit"("userId", "createdAt");
+CREATE INDEX "XPAudit_reason_idx" ON "XPAudit"("reason");
+CREATE INDEX "XPAudit_createdAt_idx" ON "XPAudit"("createdAt");
+CREATE INDEX "SystemLog_userId_level_idx" ON "SystemLog"("userId", "level");
+CREATE INDEX "SystemLog_level_idx" ON "SystemLog"("level");
+CREATE INDEX "SystemLog_createdAt_idx" ON "SystemLog"("createdAt");
+CREATE INDEX "Class_teacherId_idx" ON "Class"("teacherId");
+CREATE INDEX "Class_grade_idx" ON "Class"("grade");
+CREATE INDEX "Student_classId_idx" ON "Student"("classId");
+CREATE INDEX "Student_email_idx" ON "Student"("email");
+CREATE INDEX "Teacher_schoolId_idx" ON "Teacher"("schoolId");
+CREATE INDEX "Teacher_email_idx" ON "Teacher"("email");
+CREATE INDEX "School_region_idx" ON "School"("region");
+CREATE INDEX "Lesson_classId_idx" ON "Lesson"("classId");
+CREATE INDEX "Lesson_date_idx" ON "Lesson"("date");
+CREATE INDEX "Attendance_lessonId_idx" ON "Attendance"("lessonId");
+CREATE INDEX "Attendance_studentId_idx" ON "Attendance"("studentId");
+CREATE INDEX "Grade_studentId_idx" ON "Grade"("studentId");
+CREATE INDEX "Grade_lessonId_idx" ON "Grade"("lessonId");
+CREATE INDEX "Message_senderId_idx" ON "Message"("senderId");
+CREATE INDEX "Message_receiverId_idx" ON "Message"("receiverId");
+CREATE INDEX "Message_sentAt_idx" ON "Message"("sentAt");
+
+ALTER TABLE "Class" ADD CONSTRAINT "Class_name_grade_key" UNIQUE ("name", "grade");

@@ -1,0 +1,1 @@
+UPDATE orders SET note = '' WHERE id > 0 AND id <= 5000 AND note IS NULL;

@@ -1,0 +1,2 @@
+-- CreateIndex
+CREATE INDEX "tip_created_at_idx" ON "Tip" ("createdAt");

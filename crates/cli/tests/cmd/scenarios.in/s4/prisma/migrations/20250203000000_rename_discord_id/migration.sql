@@ -1,0 +1,1 @@
+ALTER TABLE "User" RENAME COLUMN "discordId" TO "discord_id";
