@@ -5,6 +5,7 @@
 
 mod tree;
 mod prisma;
+mod runner;
 mod updown;
 mod diesel;
 mod select;
@@ -95,7 +96,15 @@ pub fn read_folder(path: &Path, choice: LayoutChoice) -> Result<Folder, LayoutEr
             path: tree::shown(path),
         });
     }
-    read_tree(&Tree::read(path)?, choice)
+    let mut folder = read_tree(&Tree::read(path)?, choice)?;
+    if folder.layout == LayoutChoice::Prisma {
+        let version = runner::Prisma::of_project(path);
+        for migration in &mut folder.migrations {
+            let text = migration.up.as_ref().map_or("", |file| file.text.as_str());
+            migration.transaction = runner::Prisma::sends(version, text);
+        }
+    }
+    Ok(folder)
 }
 
 /// Reads a folder that is already in memory.

@@ -6,6 +6,7 @@ mod demo;
 mod deploy;
 mod manage;
 mod readme;
+mod saved;
 mod secrets;
 
 use testkit::TestDatabase;

@@ -2,8 +2,10 @@
 
 mod lookup;
 mod model;
+mod snapshot;
 mod publication;
 
 pub use lookup::TEMPORARY;
 pub use model::*;
 pub use publication::*;
+pub use snapshot::{Snapshot, SnapshotError};

@@ -21,10 +21,13 @@ pub struct Catalog {
     /// The database's own user-visible schemas.
     pub schemas: BTreeSet<String>,
     /// Tables, views, sequences and the like. Indexes are inside their relation.
+    #[serde(with = "super::snapshot::by_name")]
     pub relations: BTreeMap<Name, Relation>,
     /// Enums, domains, composite and range types made by users.
+    #[serde(with = "super::snapshot::by_name")]
     pub types: BTreeMap<Name, TypeDef>,
     /// Functions and procedures made by users, all overloads under one name.
+    #[serde(with = "super::snapshot::by_name")]
     pub functions: BTreeMap<Name, Vec<Function>>,
     /// Installed extensions by name.
     pub extensions: BTreeSet<String>,
@@ -66,6 +69,7 @@ pub struct Relation {
     /// For a partitioned table its key (`RANGE (a)`), with the columns in it.
     pub partition_key: Option<Expression>,
     /// For a view, materialized view or rule: the relations it reads, with the columns of each.
+    #[serde(with = "super::snapshot::by_name")]
     pub reads: BTreeMap<Name, BTreeSet<String>>,
     /// For an owned sequence: the table and column.
     pub owned_by: Option<(Name, String)>,

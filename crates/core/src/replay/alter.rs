@@ -7,6 +7,7 @@ use super::{partition, remove, table as tables};
 use crate::catalog::{Catalog, ConstraintKind, Expression, Generated, Relation};
 use crate::quote::Name;
 use crate::sql::{Action, ActionKind, AlterTable, NameRef, ObjectKind};
+use crate::version::ServerVersion;
 use std::collections::BTreeSet;
 
 /// The order in which PostgreSQL carries out the actions of one statement (`AlterTablePass` in `tablecmds.c`).
@@ -189,7 +190,7 @@ fn apply_to(catalog: &mut Catalog, table: &Name, reach: Reach, action: &ActionKi
         }
         ActionKind::SetExpression { .. } => Guessed,
         ActionKind::SetLogged { logged } => {
-            each(catalog, table, |rel| rel.unlogged = !logged);
+            set_logged(catalog, table, *logged);
             Known
         }
         ActionKind::AttachPartition { child, bound } => {
@@ -199,7 +200,6 @@ fn apply_to(catalog: &mut Catalog, table: &Name, reach: Reach, action: &ActionKi
             if let Some(rel) = catalog.relations.get_mut(&child) {
                 rel.parents = vec![table.clone()];
                 rel.bound = Some(bound.clone());
-                partition::inherit(catalog, table, &child);
             }
             partition::inherit(catalog, table, &child);
             Known
@@ -210,8 +210,6 @@ fn apply_to(catalog: &mut Catalog, table: &Name, reach: Reach, action: &ActionKi
             };
             if let Some(rel) = catalog.relations.get_mut(&child) {
                 rel.bound = None;
-                rel.indexes.iter_mut().for_each(|own| own.parent = None);
-                rel.constraints.iter_mut().for_each(|own| own.inherited = false);
             }
             leave(catalog, &child, table);
             Known
@@ -277,6 +275,17 @@ pub(super) fn drop_column(catalog: &mut Catalog, table: &Name, column: &str) {
             .as_ref()
             .is_none_or(|(owner, owned)| owner != table || owned != column)
     });
+}
+
+fn set_logged(catalog: &mut Catalog, table: &Name, logged: bool) {
+    each(catalog, table, |rel| rel.unlogged = !logged);
+    // From 16 the sequences of a table go with it.
+    if catalog.version >= ServerVersion::of_major(16) {
+        let own = |rel: &&mut Relation| rel.owned_by.as_ref().is_some_and(|(owner, _)| owner == table);
+        for sequence in catalog.relations.values_mut().filter(own) {
+            sequence.unlogged = !logged;
+        }
+    }
 }
 
 /// A child that stands by itself again: what it has of its parent is its own.

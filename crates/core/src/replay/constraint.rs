@@ -20,10 +20,11 @@ pub fn constraint_name(catalog: &Catalog, table: &Name, def: &ConstraintDef) -> 
             Some(index) => index.clone(),
             None => catalog.choose_index_name(table, &[], Some("pkey")),
         },
-        ConstraintKindDef::Unique(key) => match &key.using_index {
-            Some(index) => index.clone(),
-            None => catalog.choose_index_name(table, &def.columns, Some("key")),
-        },
+        ConstraintKindDef::Unique(key) => {
+            let all: Vec<String> = def.columns.iter().chain(&key.include).cloned().collect();
+            let made = || catalog.choose_index_name(table, &index_column_names(&all), Some("key"));
+            key.using_index.clone().unwrap_or_else(made)
+        }
         ConstraintKindDef::Exclude(exclude) => {
             catalog.choose_index_name(table, &index_column_names(&exclude.key_names), Some("excl"))
         }

@@ -9,6 +9,7 @@ use crate::catalog::{
 };
 use crate::quote::Name;
 use crate::sql::{Argument, CreateFunction, CreateTableAs, NameRef, Query, Select, TypeRef};
+use crate::version::ServerVersion;
 use std::collections::BTreeSet;
 
 /// A view, or something with rows that is made from a query.
@@ -173,18 +174,25 @@ pub(super) fn alter_domain(catalog: &mut Catalog, name: &NameRef, constrains: bo
 }
 
 /// Arguments as `pg_get_function_identity_arguments` prints them.
-fn identity(catalog: &Catalog, arguments: &[Argument]) -> String {
+fn identity(catalog: &Catalog, create: &CreateFunction) -> String {
+    // From 14 a procedure's arguments say IN.
+    let says_in = create.procedure && catalog.version >= ServerVersion::of_major(14);
     let one = |argument: &Argument| {
+        let mode = if argument.mode.is_empty() && says_in {
+            "IN"
+        } else {
+            argument.mode
+        };
         let type_name = without_modifier(&catalog.type_display(&argument.type_ref));
         let name = (!argument.name.is_empty()).then(|| quoted_if_needed(&argument.name));
         let parts = [
-            Some(argument.mode.to_owned()).filter(|mode| !mode.is_empty()),
+            Some(mode.to_owned()).filter(|mode| !mode.is_empty()),
             name,
             Some(type_name),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     };
-    arguments.iter().map(one).collect::<Vec<_>>().join(", ")
+    create.arguments.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn function(catalog: &mut Catalog, create: &CreateFunction) -> Certainty {
@@ -196,7 +204,7 @@ pub(super) fn function(catalog: &mut Catalog, create: &CreateFunction) -> Certai
         .map(|argument| argument.type_ref.clone())
         .collect();
     let made = Function {
-        arguments: identity(catalog, &create.arguments),
+        arguments: identity(catalog, create),
         returns: returns(create),
         volatility: create.volatility,
         language: create.language.clone(),

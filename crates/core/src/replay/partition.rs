@@ -149,13 +149,15 @@ fn inherit_constraint(catalog: &mut Catalog, child: &Name, constraint: &Constrai
             if constraint.definition.ends_with("NO INHERIT") {
                 return;
             }
-            if rel.constraint(&constraint.name).is_some() {
+            if let Some(same) = rel.constraints.iter_mut().find(|c| c.name == constraint.name) {
+                same.inherited |= is_partition;
                 return;
             }
         }
         ConstraintKind::NotNull => {
             let covered = |c: &Constraint| c.kind == ConstraintKind::NotNull && c.columns == constraint.columns;
-            if rel.constraints.iter().any(covered) {
+            if let Some(same) = rel.constraints.iter_mut().find(|c| covered(c)) {
+                same.inherited |= is_partition;
                 return;
             }
         }

@@ -233,8 +233,32 @@ impl Reader<'_> {
                 };
                 (sum.to_owned(), None)
             }
+            Value::Number(both) => {
+                let (left, right) = (self.type_of(&both.0, frames).0, self.type_of(&both.1, frames).0);
+                (wider(&left, &right).to_owned(), None)
+            }
+            Value::Array(inner) => {
+                let (type_name, user_type) = self.type_of(inner, frames);
+                let element = super::names::without_modifier(&type_name);
+                let array = if element.is_empty() {
+                    element
+                } else {
+                    format!("{element}[]")
+                };
+                (array, user_type)
+            }
             Value::Unknown => (String::new(), None),
         }
+    }
+}
+
+/// The type that two numbers give together; empty where one is no number.
+fn wider(left: &str, right: &str) -> &'static str {
+    const ORDER: [&str; 6] = ["smallint", "integer", "bigint", "numeric", "real", "double precision"];
+    let rank = |name: &str| ORDER.iter().position(|known| name.split('(').next() == Some(known));
+    match (rank(left), rank(right)) {
+        (Some(left), Some(right)) => ORDER[left.max(right)],
+        _ => "",
     }
 }
 

@@ -42,11 +42,13 @@ pub(super) fn create(catalog: &mut Catalog, create: &CreateTable) -> Certainty {
     for parent in &parents {
         inherit_columns(catalog, &name, parent);
     }
-    for column in &create.columns {
-        add_column(catalog, &name, column);
-    }
-    for like in &create.like {
-        copy_columns(catalog, &name, like);
+    for at in 0..=create.columns.len() {
+        for like in create.like.iter().filter(|like| like.after == at) {
+            copy_columns(catalog, &name, like);
+        }
+        if let Some(column) = create.columns.get(at) {
+            add_column(catalog, &name, column);
+        }
     }
     for constraint in &create.constraints {
         add_constraint(catalog, &name, constraint, Reach::Family);
@@ -90,15 +92,15 @@ fn inherit_columns(catalog: &mut Catalog, child: &Name, parent: &Name) {
             });
         }
         if not_null {
-            mark_not_null(catalog, child, &column.name, true);
+            let above = not_null_name(catalog, parent, &column.name);
+            mark_not_null(catalog, child, &column.name, above, true);
         }
     }
 }
 
 fn copy_columns(catalog: &mut Catalog, table: &Name, like: &Like) {
-    let source = catalog
-        .resolve(&like.source)
-        .and_then(|source| catalog.relation(&source));
+    let source_name = catalog.resolve(&like.source);
+    let source = source_name.as_ref().and_then(|source| catalog.relation(source));
     let columns = source.map(|rel| rel.columns.clone()).unwrap_or_default();
     for column in columns {
         let kept = match column.generated {
@@ -120,7 +122,10 @@ fn copy_columns(catalog: &mut Catalog, table: &Name, like: &Like) {
             ..column.clone()
         });
         if not_null {
-            mark_not_null(catalog, table, &column.name, false);
+            let copied = source_name
+                .as_ref()
+                .and_then(|source| not_null_name(catalog, source, &column.name));
+            mark_not_null(catalog, table, &column.name, copied, false);
         }
     }
 }
@@ -229,19 +234,20 @@ pub(super) fn set_not_null(catalog: &mut Catalog, table: &Name, column: &str) {
         .chain(catalog.descendants(table))
         .collect();
     for name in names {
-        mark_not_null(catalog, &name, column, name != *table);
+        let parent = catalog
+            .relation(&name)
+            .and_then(|rel| rel.parents.first())
+            .filter(|_| name != *table);
+        let above = parent.and_then(|parent| not_null_name(catalog, parent, column));
+        mark_not_null(catalog, &name, column, above, name != *table);
     }
 }
 
-fn mark_not_null(catalog: &mut Catalog, table: &Name, column: &str, inherited: bool) {
+/// With the name of the constraint that it comes from, where it does.
+fn mark_not_null(catalog: &mut Catalog, table: &Name, column: &str, of: Option<String>, inherited: bool) {
     let as_constraint = catalog.version >= ServerVersion::of_major(18);
-    let parent = catalog
-        .relation(table)
-        .and_then(|rel| rel.parents.first())
-        .filter(|_| inherited);
-    let of_parent = parent.and_then(|parent| not_null_name(catalog, parent, column));
-    let name =
-        of_parent.unwrap_or_else(|| catalog.choose_constraint_name(table, Some(column), "not_null", &BTreeSet::new()));
+    let choose = || catalog.choose_constraint_name(table, Some(column), "not_null", &BTreeSet::new());
+    let name = of.unwrap_or_else(choose);
     let Some(rel) = catalog.relations.get_mut(table) else {
         return;
     };

@@ -87,6 +87,10 @@ pub enum Value {
     Like(Box<Value>),
     /// `sum` of the inner value.
     Sum(Box<Value>),
+    /// `+`, `-`, `*`, `/` of two numbers.
+    Number(Box<(Value, Value)>),
+    /// An array of the inner value.
+    Array(Box<Value>),
     /// Nobody can tell from the text.
     Unknown,
 }

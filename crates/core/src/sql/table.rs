@@ -55,6 +55,8 @@ pub struct Like {
     pub source: NameRef,
     /// What is included, as PostgreSQL's own set of bits (`TableLikeOption`).
     pub including: u32,
+    /// How many of the table's own columns stand before it.
+    pub after: usize,
 }
 
 impl Like {

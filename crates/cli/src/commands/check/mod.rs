@@ -5,6 +5,7 @@
 
 mod baseline;
 mod policy;
+mod snapshot;
 mod walk;
 
 use super::database;
@@ -12,17 +13,19 @@ use crate::args::FailOn;
 use crate::config::{Origin, Settings};
 use crate::exit::{Exit, Problem};
 use crate::formats::{github, gitlab, human, json, junit, sarif};
-use crate::layouts::{self, Selection};
+use crate::layouts::{self, Folder, Selection};
 use crate::terminal::Terminal;
 use baseline::Baseline;
 use clap::{Args, ValueEnum};
+use nonstop_core::catalog::{Catalog, Snapshot};
 use nonstop_core::finding::Severity;
-use nonstop_core::lint::{self, Knowledge};
+use nonstop_core::lint;
 use nonstop_core::version::ServerVersion;
+use nonstop_engine::history::Diagnosis;
 use nonstop_engine::introspect::introspect;
 use nonstop_engine::manage;
 use nonstop_engine::session::Session;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use walk::Ground;
 
 pub(super) use policy::unknown as unknown_rule;
@@ -55,6 +58,12 @@ pub struct CheckArgs {
     /// Write what is found now into this file, for `--baseline`
     #[arg(long, value_name = "FILE")]
     pub write_baseline: Option<PathBuf>,
+    /// Judge by this saved catalog instead of a database; what it does not hold as applied is pending
+    #[arg(long, value_name = "FILE", conflicts_with = "save_catalog")]
+    pub catalog: Option<PathBuf>,
+    /// Write the live catalog with its sizes into this file, for `--catalog`
+    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    pub save_catalog: Option<PathBuf>,
     /// Also what every statement locks and does, harmless ones too
     #[arg(long)]
     pub effects: bool,
@@ -93,6 +102,9 @@ pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> 
     let section = &settings.file.check;
     let policy = policy::of(&args.select, &args.ignore, section)?;
     let version = args.pg_version.or(section.pg_version);
+    if let Some(path) = &args.save_catalog {
+        return save_catalog(path, args, settings, terminal);
+    }
     let mut report = Report::default();
     for selection in selections(args, settings, terminal)? {
         let ground = ground(&selection, version, args, settings, terminal)?;
@@ -177,6 +189,17 @@ fn ground(
     settings: &Settings,
     terminal: Terminal,
 ) -> Result<Ground, Problem> {
+    if let Some(path) = &args.catalog {
+        let saved = snapshot::read(path)?;
+        let all = selection.folder.migrations.iter().map(|migration| &migration.name);
+        let pending = all.filter(|name| !saved.applied.contains(name)).cloned().collect();
+        return Ok(Ground::known(
+            saved.catalog,
+            version,
+            small_rows(args, settings),
+            pending,
+        ));
+    }
     // A URL that merely lies about, for a database that may be down, must not stop a look at files.
     let wanted = settings.database_if_any().is_some_and(|url| {
         matches!(
@@ -188,27 +211,45 @@ fn ground(
         let version = ServerVersion::of_major(version.unwrap_or(OLDEST_MAJOR));
         return Ok(Ground::files(version, selection));
     }
+    let folder = &selection.folder;
+    let small_rows = small_rows(args, settings);
+    let (catalog, history) = live(folder, small_rows, settings, terminal)?;
+    Ok(Ground::known(catalog, version, small_rows, history.pending))
+}
+
+fn small_rows(args: &CheckArgs, settings: &Settings) -> u64 {
+    args.small_rows.or(settings.file.small_rows).unwrap_or(SMALL_ROWS)
+}
+
+/// The live catalog, and what of the folder is applied.
+fn live(
+    folder: &Folder,
+    small_rows: u64,
+    settings: &Settings,
+    terminal: Terminal,
+) -> Result<(Catalog, Diagnosis), Problem> {
     let target = database::target(settings, terminal)?;
-    let kind = database::history_kind(selection.folder.layout);
-    let small_rows = args.small_rows.or(settings.file.small_rows).unwrap_or(SMALL_ROWS);
+    let kind = database::history_kind(folder.layout);
     database::block_on(async {
-        let status = manage::status(&target, kind, &selection.folder.migrations).await?;
+        let status = manage::status(&target, kind, &folder.migrations).await?;
         let session = Session::open(&target, "migration:check").await?;
         let search_path = [target.schema.clone()];
         let catalog = introspect(session.client(), &search_path, small_rows).await;
-        let mut catalog = catalog
+        let catalog = catalog
             .map_err(|error| Problem::new(Exit::Database, format_args!("cannot read the live catalog: {error}")))?;
         session.close().await;
-        if let Some(version) = version {
-            catalog.version = ServerVersion::of_major(version);
-        }
-        Ok(Ground {
-            known: Knowledge {
-                catalog,
-                is_complete: true,
-                small_rows,
-            },
-            pending: Some(status.history.pending),
-        })
+        Ok((catalog, status.history))
     })
+}
+
+/// `--save-catalog`.
+fn save_catalog(path: &Path, args: &CheckArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Problem> {
+    let folder = database::folder(settings, terminal)?;
+    let (catalog, history) = live(&folder, small_rows(args, settings), settings, terminal)?;
+    let names = history.applied.into_iter().map(|applied| applied.name);
+    let saved = Snapshot::new(catalog, names.collect());
+    snapshot::write(path, &saved)?;
+    let (relations, path) = (saved.catalog.relations.len(), path.display());
+    terminal.note(format_args!("{path} holds {}", human::count(relations, "relation")));
+    Ok(Exit::Done)
 }

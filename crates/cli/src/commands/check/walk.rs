@@ -74,6 +74,23 @@ impl Ground {
     }
 }
 
+impl Ground {
+    /// All is known, from a database or from what was saved of one.
+    pub(super) fn known(mut catalog: Catalog, version: Option<u32>, small_rows: u64, pending: Vec<String>) -> Self {
+        if let Some(version) = version {
+            catalog.version = ServerVersion::of_major(version);
+        }
+        Self {
+            known: Knowledge {
+                catalog,
+                is_complete: true,
+                small_rows,
+            },
+            pending: Some(pending),
+        }
+    }
+}
+
 fn is_plain_file(selection: &Selection) -> bool {
     selection.folder.layout == LayoutChoice::Auto
 }

@@ -4,7 +4,7 @@ use super::super::{ColumnDef, ConstraintDef, ConstraintKindDef, ExcludeDef, KeyD
 use super::alter::action_sql;
 use super::expr::expression;
 use super::names::{relation, text, texts, type_ref};
-use super::table::{element, index_rest, key_expressions, key_name};
+use super::table::{element, index_rest, key_column, key_expressions, key_name};
 use crate::catalog::Generated;
 use crate::quote::SqlText;
 use pg_query::NodeEnum;
@@ -228,7 +228,7 @@ fn exclude_def(constraint: &Constraint) -> ExcludeDef {
     let elements: Vec<&protobuf::IndexElem> = pairs.collect();
     ExcludeDef {
         method: constraint.access_method.clone(),
-        keys: elements.iter().map(|element| element.name.clone()).collect(),
+        keys: elements.iter().map(|element| key_column(element)).collect(),
         key_names: elements.iter().map(|element| key_name(element)).collect(),
         expressions: key_expressions(&elements),
         predicate: constraint.where_clause.as_ref().map(|predicate| expression(predicate)),

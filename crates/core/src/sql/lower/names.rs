@@ -141,11 +141,12 @@ fn with_typmod(base: &str, typmods: &[String]) -> String {
     }
     if base == "interval" {
         // The first is a mask of fields, 32767 for all.
-        return match typmods {
-            [mask, precision] if mask == "32767" => format!("interval({precision})"),
-            [mask] if mask == "32767" => base.to_owned(),
-            other => format!("interval({})", other.join(",")),
-        };
+        let fields = typmods.first().map_or("", |mask| interval_fields(mask));
+        let precision = typmods
+            .get(1)
+            .map(|precision| format!("({precision})"))
+            .unwrap_or_default();
+        return format!("interval{fields}{precision}");
     }
     if base == "character" && typmods == ["1"] {
         return "character(1)".to_owned();
@@ -154,6 +155,26 @@ fn with_typmod(base: &str, typmods: &[String]) -> String {
     match base.split_once(' ') {
         Some((head @ ("timestamp" | "time"), tail)) => format!("{head}({list}) {tail}"),
         _ => format!("{base}({list})"),
+    }
+}
+
+/// `INTERVAL_MASK` of a set of fields, in words.
+fn interval_fields(mask: &str) -> &'static str {
+    match mask {
+        "4" => " year",
+        "2" => " month",
+        "8" => " day",
+        "1024" => " hour",
+        "2048" => " minute",
+        "4096" => " second",
+        "6" => " year to month",
+        "1032" => " day to hour",
+        "3080" => " day to minute",
+        "7176" => " day to second",
+        "3072" => " hour to minute",
+        "7168" => " hour to second",
+        "6144" => " minute to second",
+        _ => "",
     }
 }
 

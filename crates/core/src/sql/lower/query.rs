@@ -272,6 +272,7 @@ fn value(node: &Node) -> Value {
         Some(NodeEnum::AExpr(e)) => operator(e),
         Some(NodeEnum::SubLink(link)) => match link.sub_link_type() {
             SubLinkType::ExistsSublink | SubLinkType::AllSublink | SubLinkType::AnySublink => Value::Of("boolean"),
+            SubLinkType::ExprSublink => scalar(link.subselect.as_deref()),
             _ => Value::Unknown,
         },
         Some(NodeEnum::AConst(constant)) => match &constant.val {
@@ -284,6 +285,28 @@ fn value(node: &Node) -> Value {
         Some(NodeEnum::CoalesceExpr(e)) => like(e.args.first()),
         Some(NodeEnum::MinMaxExpr(e)) => like(e.args.first()),
         Some(NodeEnum::CollateClause(e)) => like(e.arg.as_deref()),
+        Some(NodeEnum::CaseExpr(e)) => match e.args.first().and_then(|when| when.node.as_ref()) {
+            Some(NodeEnum::CaseWhen(when)) => like(when.result.as_deref()),
+            _ => Value::Unknown,
+        },
+        Some(NodeEnum::AArrayExpr(e)) => e
+            .elements
+            .first()
+            .map_or(Value::Unknown, |e| Value::Array(Box::new(value(e)))),
+        _ => Value::Unknown,
+    }
+}
+
+/// A sub-query that stands for a value: its columns are another `FROM`'s.
+fn scalar(node: Option<&Node>) -> Value {
+    let Some(NodeEnum::SelectStmt(select)) = node.and_then(|node| node.node.as_ref()) else {
+        return Value::Unknown;
+    };
+    match select.target_list.first().and_then(|target| target.node.as_ref()) {
+        Some(NodeEnum::ResTarget(target)) => match target.val.as_ref().map(|val| value(val)) {
+            Some(own @ (Value::Of(_) | Value::Cast(_))) => own,
+            _ => Value::Unknown,
+        },
         _ => Value::Unknown,
     }
 }
@@ -299,6 +322,10 @@ fn operator(e: &protobuf::AExpr) -> Value {
             "=" | "<>" | "<" | ">" | "<=" | ">=" | "~" | "~*" | "!~" | "!~*" | "@>" | "<@" | "?" | "?|" | "?&"
             | "&&" => Value::Of("boolean"),
             "->>" | "#>>" => Value::Of("text"),
+            "+" | "-" | "*" | "/" => match (&e.lexpr, &e.rexpr) {
+                (Some(left), Some(right)) => Value::Number(Box::new((value(left), value(right)))),
+                _ => Value::Unknown,
+            },
             _ => Value::Unknown,
         },
         AExprKind::AexprNullif => like(e.lexpr.as_deref()),

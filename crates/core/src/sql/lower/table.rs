@@ -52,6 +52,7 @@ fn create_table(create: &CreateStmt, foreign: bool) -> Option<CreateTable> {
             NodeEnum::TableLikeClause(like) => table.like.extend(like.relation.as_ref().map(|source| Like {
                 source: relation(source),
                 including: like.options,
+                after: table.columns.len(),
             })),
             _ => {}
         }
@@ -146,7 +147,7 @@ fn create_index(index: &IndexStmt) -> Option<CreateIndex> {
         } else {
             index.access_method.clone()
         },
-        keys: elements.iter().map(|e| e.name.clone()).collect(),
+        keys: elements.iter().map(|e| key_column(e)).collect(),
         key_names: elements.iter().map(|e| key_name(e)).collect(),
         key_sql: elements.iter().map(|e| key_sql(e)).collect(),
         classes: elements.iter().map(|e| e.opclass.last().and_then(text)).collect(),
@@ -163,10 +164,26 @@ fn create_index(index: &IndexStmt) -> Option<CreateIndex> {
     })
 }
 
+/// The column of a key; empty for an expression. `(a)` and `(a COLLATE "C")` are columns.
+pub(super) fn key_column(element: &protobuf::IndexElem) -> String {
+    fn column(node: &Node) -> Option<String> {
+        match node.node.as_ref()? {
+            NodeEnum::ColumnRef(column) => column.fields.last().and_then(text),
+            NodeEnum::CollateClause(collate) => column(collate.arg.as_ref()?),
+            _ => None,
+        }
+    }
+    match &element.expr {
+        None => element.name.clone(),
+        Some(expr) => column(expr).unwrap_or_default(),
+    }
+}
+
 /// What the keys of an index that are expressions use.
 pub(super) fn key_expressions(elements: &[&protobuf::IndexElem]) -> Option<Expression> {
     let mut expressions: Option<Expression> = None;
-    for expr in elements.iter().filter_map(|e| e.expr.as_ref()) {
+    let computed = elements.iter().filter(|e| key_column(e).is_empty());
+    for expr in computed.filter_map(|e| e.expr.as_ref()) {
         let uses = expression(expr);
         let all = expressions.get_or_insert_with(Expression::default);
         all.sql = format!("{}{}{}", all.sql, if all.sql.is_empty() { "" } else { ", " }, uses.sql);
