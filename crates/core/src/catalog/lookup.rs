@@ -76,6 +76,22 @@ impl Catalog {
         )
     }
 
+    /// The partitioned tables that a partition is part of, nearest first.
+    pub fn partitioned_above(&self, table: &Name) -> Vec<Name> {
+        let mut above: Vec<Name> = Vec::new();
+        let mut at = table;
+        while let Some(rel) = self.relation(at).filter(|rel| rel.bound.is_some()) {
+            match rel.parents.first().filter(|parent| !above.contains(parent)) {
+                Some(parent) => {
+                    above.push(parent.clone());
+                    at = parent;
+                }
+                None => break,
+            }
+        }
+        above
+    }
+
     /// After a migration is done: what it made exists from now on.
     pub fn settle(&mut self) {
         for rel in self.relations.values_mut() {

@@ -262,7 +262,11 @@ impl Builder<'_> {
         }
         let mut at = 0;
         while at < emptied.len() {
-            let pointing = self.catalog.referencing(&emptied[at]).map(|(child, _)| child.clone());
+            let above = self.catalog.partitioned_above(&emptied[at]);
+            let named = std::iter::once(&emptied[at]).chain(&above);
+            let pointing = named
+                .flat_map(|table| self.catalog.referencing(table))
+                .map(|(child, _)| child.clone());
             let outside: Vec<Name> = pointing.filter(|child| !emptied.contains(child)).collect();
             for child in outside {
                 if cascade {

@@ -111,8 +111,13 @@ impl Builder<'_> {
     fn spread(&self, doomed: &mut Doomed) {
         loop {
             let before = (doomed.relations.len(), doomed.maimed.len(), doomed.indexes.len());
+            let above = doomed
+                .relations
+                .iter()
+                .flat_map(|name| self.catalog.partitioned_above(name));
+            let above: BTreeSet<Name> = above.collect();
             for (name, rel) in &self.catalog.relations {
-                self.touch(doomed, name, rel);
+                self.touch(doomed, &above, name, rel);
             }
             if before == (doomed.relations.len(), doomed.maimed.len(), doomed.indexes.len()) {
                 return;
@@ -121,7 +126,7 @@ impl Builder<'_> {
     }
 
     /// What a relation loses, if it does not go itself.
-    fn touch(&self, doomed: &mut Doomed, name: &Name, rel: &Relation) {
+    fn touch(&self, doomed: &mut Doomed, above: &BTreeSet<Name>, name: &Name, rel: &Relation) {
         if doomed.relations.contains(name) {
             return;
         }
@@ -138,7 +143,10 @@ impl Builder<'_> {
             return;
         }
         let key_goes = |constraint: &crate::catalog::Constraint| match &constraint.kind {
-            ConstraintKind::ForeignKey { references, .. } => !constraint.inherited && goes(references),
+            // A key that points at a partitioned table points at each of its partitions.
+            ConstraintKind::ForeignKey { references, .. } => {
+                !constraint.inherited && (goes(references) || above.contains(references))
+            }
             ConstraintKind::Check(expression) => self.calls(doomed, expression),
             ConstraintKind::NotNull
             | ConstraintKind::PrimaryKey

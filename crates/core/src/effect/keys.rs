@@ -34,13 +34,33 @@ impl Builder<'_> {
             }
         }
         let set: BTreeSet<String> = dml.sets.iter().map(|(column, _)| column.clone()).collect();
-        match dml.verb {
-            DmlVerb::Insert if set.is_empty() => {}
-            DmlVerb::Insert | DmlVerb::Update => self.follow(target, Some(&set), &mut BTreeSet::new()),
-            DmlVerb::Delete => self.follow(target, None, &mut BTreeSet::new()),
-            // Which of its branches run, and what they set, is not told here.
-            DmlVerb::Merge => {}
+        let rows = self.holding(target, &dml.query.rows.equals);
+        let verbs = match dml.verb {
+            DmlVerb::Merge => dml.branches.clone(),
+            DmlVerb::Insert if set.is_empty() => Vec::new(),
+            // ON CONFLICT DO UPDATE.
+            DmlVerb::Insert | DmlVerb::Update => vec![DmlVerb::Update],
+            DmlVerb::Delete => vec![DmlVerb::Delete],
+        };
+        for verb in verbs {
+            match verb {
+                DmlVerb::Update => self.follow(target, &rows, Some(&set), &mut BTreeSet::new()),
+                DmlVerb::Delete => self.follow(target, &rows, None, &mut BTreeSet::new()),
+                DmlVerb::Insert | DmlVerb::Merge => {}
+            }
         }
+    }
+
+    /// The tables that hold rows with these values.
+    fn holding(&self, table: &Name, equals: &[(String, String)]) -> Vec<Name> {
+        if !self.is_partitioned(table) {
+            return vec![table.clone()];
+        }
+        let partitions = super::prune::partitions(self.catalog, table, equals);
+        partitions
+            .iter()
+            .flat_map(|partition| self.holding(partition, equals))
+            .collect()
     }
 
     /// Whether the change gives the columns of a key a value other than NULL.
@@ -54,7 +74,7 @@ impl Builder<'_> {
         match dml.verb {
             DmlVerb::Delete => false,
             DmlVerb::Update => is_set,
-            DmlVerb::Merge => true,
+            DmlVerb::Merge => is_set || dml.branches.contains(&DmlVerb::Insert),
             DmlVerb::Insert => {
                 let columns = self.columns_of(&dml.inserted, target);
                 let has_default = |column: &String| rel.column(column).is_some_and(|c| c.default.is_some());
@@ -98,18 +118,13 @@ impl Builder<'_> {
     }
 
     /// Keys that point at a table whose rows go, or whose columns are set.
-    fn follow(&mut self, table: &Name, set: Option<&BTreeSet<String>>, seen: &mut BTreeSet<Name>) {
+    fn follow(&mut self, table: &Name, rows: &[Name], set: Option<&BTreeSet<String>>, seen: &mut BTreeSet<Name>) {
         if !seen.insert(table.clone()) {
             return;
         }
-        let mut above = vec![table.clone()];
-        while let Some(parent) = above.last().and_then(|name| self.catalog.relation(name)) {
-            // Keys that point at a partitioned table hold for the rows of its partitions.
-            match parent.parents.first().filter(|_| parent.bound.is_some()) {
-                Some(next) => above.push(next.clone()),
-                None => break,
-            }
-        }
+        // Keys that point at a partitioned table hold for the rows of its partitions.
+        let above = std::iter::once(table.clone()).chain(self.catalog.partitioned_above(table));
+        let above: Vec<Name> = above.collect();
         let pointing: Vec<(Name, Constraint)> = above
             .iter()
             .flat_map(|name| self.catalog.referencing(name))
@@ -117,7 +132,7 @@ impl Builder<'_> {
             .map(|(name, key)| (name.clone(), key.clone()))
             .collect();
         for (child, key) in pointing {
-            let ConstraintKind::ForeignKey { references, columns } = &key.kind else {
+            let ConstraintKind::ForeignKey { columns, .. } = &key.kind else {
                 continue;
             };
             if set.is_some_and(|set| !columns.iter().any(|column| set.contains(column))) {
@@ -128,8 +143,9 @@ impl Builder<'_> {
                 OnChange::NoAction | OnChange::Restrict => RowShare,
                 OnChange::Delete | OnChange::Set => RowExclusive,
             };
-            if action == OnChange::NoAction {
-                self.look(references);
+            // Another row with the same key would do.
+            for leaf in rows.iter().filter(|_| action == OnChange::NoAction) {
+                self.lock_with_indexes(leaf, RowShare);
             }
             for table in std::iter::once(child.clone()).chain(self.catalog.descendants(&child)) {
                 self.lock_with_indexes(&table, mode);
@@ -138,10 +154,10 @@ impl Builder<'_> {
                 }
             }
             match action {
-                OnChange::Delete => self.follow(&child, None, seen),
+                OnChange::Delete => self.follow(&child, &self.holding(&child, &[]), None, seen),
                 OnChange::Set => {
                     let set = key.columns.iter().cloned().collect();
-                    self.follow(&child, Some(&set), seen);
+                    self.follow(&child, &self.holding(&child, &[]), Some(&set), seen);
                 }
                 OnChange::NoAction | OnChange::Restrict => {}
             }

@@ -16,13 +16,14 @@ impl Builder<'_> {
         self.fits(parent, &child);
         self.lock(parent, ShareUpdateExclusive);
         self.lock_family(&child, AccessExclusive);
-        if !lies_inside(self.catalog, parent, &child, bound) {
+        let is_proved = lies_inside(self.catalog, parent, &child, bound);
+        if !is_proved {
             self.work_family(&child, Work::Scan);
         }
         if bound != "DEFAULT" {
             self.look_through_default(parent, bound);
         }
-        self.attach_keys(parent, &child);
+        self.attach_keys(parent, &child, is_proved);
         self.attach_indexes(parent, &child);
     }
 
@@ -96,7 +97,7 @@ impl Builder<'_> {
     }
 
     /// Foreign keys from the parent, which the partition gets or has, and those that point at the parent.
-    fn attach_keys(&mut self, parent: &Name, child: &Name) {
+    fn attach_keys(&mut self, parent: &Name, child: &Name, is_proved: bool) {
         let (own, pointing) = self.keys_of(parent);
         let rel = self.catalog.relation(child).cloned();
         for key in own {
@@ -120,6 +121,10 @@ impl Builder<'_> {
             if key.valid && key.enforced {
                 self.work_family(child, Work::Scan);
                 self.effect.reads.push(referenced);
+                // The pass over the table is then for the key alone, in the mode of ATTACH (measured on 14 to 18).
+                if is_proved {
+                    self.lock_family(child, ShareUpdateExclusive);
+                }
             }
         }
         for table in pointing {

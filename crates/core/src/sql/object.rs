@@ -118,6 +118,8 @@ pub struct Dml {
     pub query: Query,
     /// `INSERT … VALUES` of this many rows.
     pub values: Option<usize>,
+    /// What the branches of a `MERGE` do.
+    pub branches: Vec<DmlVerb>,
     /// What an `INSERT` gives.
     pub inserted: Inserted,
     /// It has a `WHERE`.

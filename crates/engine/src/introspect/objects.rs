@@ -34,7 +34,7 @@ pub(super) async fn read_extensions(client: &Client) -> Result<BTreeSet<String>,
 }
 
 pub(super) async fn read_types(client: &Client) -> Result<Types, Error> {
-    // Row types of tables (typrelid of relkind other than 'c') and arrays are no types of their own.
+    // Arrays are no types of their own; row types of tables are, but only for the columns that are made of them.
     let rows = client
         .query(
             r"WITH RECURSIVE basis AS (
@@ -49,13 +49,14 @@ pub(super) async fn read_types(client: &Client) -> Result<Types, Error> {
               SELECT t.oid, t.typarray, n.nspname::text, t.typname::text, t.typtype,
                      pg_catalog.format_type(t.typbasetype, t.typtypmod), coalesce(constrained.is, false),
                      (SELECT array_agg(l.enumlabel::text ORDER BY l.enumsortorder)
-                      FROM pg_catalog.pg_enum l WHERE l.enumtypid = t.oid)
+                      FROM pg_catalog.pg_enum l WHERE l.enumtypid = t.oid),
+                     c.relkind IS NOT NULL AND c.relkind <> 'c'
               FROM pg_catalog.pg_type t
               JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
               LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
               LEFT JOIN constrained ON constrained.start = t.oid
               WHERE n.nspname NOT LIKE 'pg\_%' AND n.nspname NOT IN ('information_schema', 'nonstop')
-                AND (c.oid IS NULL OR c.relkind = 'c')
+                AND (c.oid IS NULL OR c.relkind IN ('c', 'r', 'p', 'v', 'm', 'f'))
                 AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid)",
             &[],
         )
@@ -77,7 +78,9 @@ pub(super) async fn read_types(client: &Client) -> Result<Types, Error> {
         };
         types.names.insert(row.get(0), name.clone());
         types.names.insert(row.get(1), name.clone());
-        types.definitions.insert(name, definition);
+        if !row.get::<_, bool>(8) {
+            types.definitions.insert(name, definition);
+        }
     }
     types.names.remove(&0);
     Ok(types)

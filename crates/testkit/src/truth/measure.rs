@@ -41,20 +41,20 @@ impl Measured {
 }
 
 /// A history that is being replayed on a database of its own.
-pub(super) struct Play {
+pub struct Play {
     url: String,
     observer: Client,
 }
 
 /// One migration of it, in a session of its own.
-pub(super) struct Migration<'a> {
+pub struct Migration<'a> {
     play: &'a Play,
     worker: Client,
     pid: i32,
     /// What was there before it.
     existing: BTreeSet<u32>,
     /// Those of it that are indexes, by their names.
-    pub(super) indexes: BTreeSet<String>,
+    pub indexes: BTreeSet<String>,
 }
 
 /// A row of `pg_class`.
@@ -95,7 +95,7 @@ const EXISTING: &str = "
 SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'i', 'I') AND c.relpersistence <> 't' AND c.oid >= 16384
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c', 'i', 'I') AND c.relpersistence <> 't' AND c.oid >= 16384
   AND n.nspname <> 'pg_toast'";
 
 const LOCKS: &str = "
@@ -134,7 +134,7 @@ const LOOKS: usize = 100;
 
 impl Play {
     /// On an empty database.
-    pub(super) async fn begin(url: &str) -> Result<Self> {
+    pub async fn begin(url: &str) -> Result<Self> {
         Ok(Self {
             url: url.to_owned(),
             observer: connect(url).await?,
@@ -154,24 +154,21 @@ impl Play {
     }
 
     /// The next migration.
-    pub(super) async fn migration(&self) -> Result<Migration<'_>> {
+    pub async fn migration(&self) -> Result<Migration<'_>> {
         let worker = connect(&self.url).await?;
         let pid = worker
             .query_one("SELECT pg_catalog.pg_backend_pid()", &[])
             .await?
             .get(0);
-        let rows = self.observer.query(EXISTING, &[]).await?;
-        Ok(Migration {
+        let mut migration = Migration {
             play: self,
             worker,
             pid,
-            existing: rows.iter().map(|row| row.get("oid")).collect(),
-            indexes: rows
-                .iter()
-                .filter(|row| is_index(kind(row)))
-                .map(|row| name(row).to_string())
-                .collect(),
-        })
+            existing: BTreeSet::new(),
+            indexes: BTreeSet::new(),
+        };
+        migration.settle().await?;
+        Ok(migration)
     }
 }
 
@@ -182,13 +179,32 @@ impl Migration<'_> {
             return Ok(Measured::default());
         }
         let text = for_the_session(statement.sql.as_str());
+        let measured = self.watch(&text, "COMMIT").await?;
+        if measured.error.as_deref() == Some(SqlState::ACTIVE_SQL_TRANSACTION.code()) {
+            return self.alone(&text).await;
+        }
+        Ok(measured)
+    }
+
+    /// Takes all that is there now for what was there before.
+    pub async fn settle(&mut self) -> Result<()> {
+        let rows = self.play.observer.query(EXISTING, &[]).await?;
+        self.existing = rows.iter().map(|row| row.get("oid")).collect();
+        let indexes = rows.iter().filter(|row| is_index(kind(row)));
+        self.indexes = indexes.map(|row| name(row).to_string()).collect();
+        Ok(())
+    }
+
+    /// Runs a script inside a transaction, looks at it, and takes it back.
+    pub async fn rehearse(&self, script: &str) -> Result<Measured> {
+        self.watch(script, "ROLLBACK").await
+    }
+
+    async fn watch(&self, text: &str, ending: &str) -> Result<Measured> {
         self.worker.batch_execute("BEGIN").await?;
         let before = self.scans().await?;
-        if let Some(code) = refused(self.worker.batch_execute(&text).await)? {
+        if let Some(code) = refused(self.worker.batch_execute(text).await)? {
             self.worker.batch_execute("ROLLBACK").await?;
-            if code == SqlState::ACTIVE_SQL_TRANSACTION {
-                return self.alone(&text).await;
-            }
             return Ok(failed(&code));
         }
         let modes = self.modes().await?;
@@ -197,14 +213,14 @@ impl Migration<'_> {
         let is = self.classes(&self.worker, &oids).await?;
         let mut scans = self.scans().await?;
         scans.retain(|oid, count| before.get(oid) != Some(count));
-        if let Some(code) = refused(self.worker.batch_execute("COMMIT").await)? {
+        if let Some(code) = refused(self.worker.batch_execute(ending).await)? {
             return Ok(failed(&code));
         }
         Ok(self.measured(&modes, &was, &is, &scans))
     }
 
     /// A statement that stands in no transaction: its locks are looked at while it is made to wait, and until it ends.
-    async fn alone(&self, text: &str) -> Result<Measured> {
+    pub async fn alone(&self, text: &str) -> Result<Measured> {
         let observer = &self.play.observer;
         let holder = connect(&self.play.url).await?;
         holder.batch_execute("BEGIN").await?;

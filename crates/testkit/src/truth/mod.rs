@@ -9,10 +9,8 @@ mod measure;
 mod said;
 
 pub use compare::{Miss, Score, Share};
-pub use measure::{Locks, Measured};
+pub use measure::{Locks, Measured, Migration, Play};
 pub use said::{Said, StatementSaid, Told, read};
-
-use measure::Play;
 
 use anyhow::{Context as _, Result, bail};
 use nonstop_core::source::SourceFile;

@@ -41,7 +41,24 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
             filter(&mut dml, delete.where_clause.as_deref());
             Kind::Dml(dml)
         }
-        NodeEnum::MergeStmt(merge) => Kind::Dml(dml(DmlVerb::Merge, merge.relation.as_ref()?, node, None)),
+        NodeEnum::MergeStmt(merge) => {
+            let mut dml = dml(DmlVerb::Merge, merge.relation.as_ref()?, node, None);
+            for clause in &merge.merge_when_clauses {
+                let Some(NodeEnum::MergeWhenClause(clause)) = &clause.node else {
+                    continue;
+                };
+                match clause.command_type() {
+                    protobuf::CmdType::CmdInsert => dml.branches.push(DmlVerb::Insert),
+                    protobuf::CmdType::CmdDelete => dml.branches.push(DmlVerb::Delete),
+                    protobuf::CmdType::CmdUpdate => {
+                        dml.branches.push(DmlVerb::Update);
+                        dml.sets.extend(clause.target_list.iter().filter_map(assignment));
+                    }
+                    _ => {}
+                }
+            }
+            Kind::Dml(dml)
+        }
         NodeEnum::SelectStmt(select) => match select.into_clause.as_ref().and_then(|into| into.rel.as_ref()) {
             Some(target) => Kind::CreateTableAs(super::super::CreateTableAs {
                 name: relation(target),
@@ -185,6 +202,7 @@ fn dml(verb: DmlVerb, target: &protobuf::RangeVar, node: &NodeEnum, values: Opti
         target,
         query,
         values,
+        branches: Vec::new(),
         inserted: super::super::Inserted::default(),
         filtered: false,
         sets: Vec::new(),
