@@ -16,7 +16,7 @@ pub struct Score {
     /// Statements of which nothing can be learned here: the server lacks an extension, say.
     pub left_out: usize,
     /// Statements that keep writes out of a table that was there before the migration, while they work on it; as the
-    /// findings of category `blocking` with work tell it.
+    /// findings of category `blocking` with work tell it, or that of a required column.
     pub blocking: Share,
     /// The same, as the effects tell it.
     pub effects: Share,
