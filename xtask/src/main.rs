@@ -21,6 +21,7 @@ usage: ./x <verb>
   test [name…]  format, clippy, walls, doctests, tests on every PostgreSQL major that is here; with names only those tests
   chaos         kills at a hundred random moments, and at each point of the journal on every major that is here
   truth [flag…] what check says of whole histories beside what a server shows (--history NAME|FOLDER, --major N, --misses N)
+  fuzz [flag…]  text that is nearly SQL, until something panics, hangs or dies (parse, lower, check; --seconds N, --seed N)
   demo [flag…]  nonstop demo, built for speed
   bench [part…] nonstop beside the same migrations as written, by hand, psql and Prisma (parts: latency, history)
   docs          the documents that are made from the code: rule pages, man pages, the schema of nonstop.toml
@@ -45,6 +46,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "test" => suite::run(rest),
         "chaos" => suite::chaos(),
         "truth" => truth::run(rest),
+        "fuzz" => fuzz(rest),
         "demo" => demo(rest),
         "bench" => bench(rest),
         "docs" => write_docs(),
@@ -69,6 +71,18 @@ fn demo(arguments: &[String]) -> Result<()> {
         .status()?;
     if !status.success() {
         bail!("nonstop demo ended with {status}");
+    }
+    Ok(())
+}
+
+/// With the checks of a debug build.
+fn fuzz(arguments: &[String]) -> Result<()> {
+    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["run", "--quiet", "--package", "fuzz", "--"])
+        .args(arguments)
+        .status()?;
+    if !status.success() {
+        bail!("fuzz ended with {status}");
     }
     Ok(())
 }

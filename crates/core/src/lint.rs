@@ -17,7 +17,7 @@ use crate::effect::{Effect, EffectLock, Transaction, effect};
 use crate::finding::{Finding, FindingLock, Range};
 use crate::hash;
 use crate::migration::{Migration, TransactionModel};
-use crate::planner::glue;
+use crate::planner::{self, glue};
 use crate::replay::{Certainty, Playback};
 use crate::rule::{Context, Cure, Found, Rule, Session, Surroundings, strongest};
 use crate::rules;
@@ -25,6 +25,7 @@ use crate::settings::PlanSettings;
 use crate::source::{SourceFile, Span};
 use crate::sql::{self, Script, Statement};
 use crate::step::Work;
+use std::collections::BTreeMap;
 
 /// What a statement does, for `--effects`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +122,7 @@ pub fn lint(
         script,
         policy,
         copies: glue::pairs(script, &known.catalog, &settings),
+        is_its_own_master: script.statements.iter().any(planner::controls_transaction),
         settings,
     };
     let mut playback = Playback::open(&known.catalog, migration.transaction, script);
@@ -162,11 +164,12 @@ pub fn settle(findings: &mut Vec<Finding>, last: &Catalog) {
 /// Makes one finding of several that a file has of a rule of which one is enough.
 pub fn gather(findings: &mut Vec<Finding>) {
     let mut gathered: Vec<(Finding, usize)> = Vec::with_capacity(findings.len());
+    let mut first: BTreeMap<(String, String), usize> = BTreeMap::new();
     for finding in findings.drain(..) {
         let is_once = rules::find(&finding.rule).is_some_and(|rule| rule.once);
-        let mut known = gathered.iter_mut();
-        let same = known.find(|(known, _)| is_once && known.rule == finding.rule && known.file == finding.file);
-        let Some((known, more)) = same else {
+        let own = (finding.rule.clone(), finding.file.clone());
+        let at = *first.entry(own).or_insert(gathered.len());
+        let Some((known, more)) = gathered.get_mut(at).filter(|_| is_once) else {
             gathered.push((finding, 0));
             continue;
         };
@@ -271,6 +274,8 @@ struct Place<'a> {
     policy: &'a Policy,
     settings: PlanSettings,
     copies: Vec<(usize, usize)>,
+    /// The file has transaction statements of its own.
+    is_its_own_master: bool,
 }
 
 impl Place<'_> {
@@ -321,14 +326,13 @@ impl Place<'_> {
             finding.severity = severity.unwrap_or(finding.severity);
             severity.is_some()
         });
-        let mut texts: Vec<(String, String)> = Vec::new();
+        let mut alike: BTreeMap<(String, String), usize> = BTreeMap::new();
         for finding in findings {
             let statement = self.script.statements.get(finding.statement.wrapping_sub(1));
             let text = statement.map_or_else(String::new, |statement| sql::normalised(statement.sql.as_str()));
-            let known = (finding.rule.clone(), text);
-            let alike = texts.iter().filter(|other| **other == known).count();
-            finding.fingerprint = fingerprint(finding, &known.1, alike);
-            texts.push(known);
+            let before = alike.entry((finding.rule.clone(), text.clone())).or_default();
+            finding.fingerprint = fingerprint(finding, &text, *before);
+            *before += 1;
         }
     }
 }

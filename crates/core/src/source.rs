@@ -3,15 +3,36 @@
 //! Everything else speaks of byte ranges ([`Span`]); this is the only place that counts lines and columns.
 
 use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
 
 /// The text of one SQL file and the path it is shown under.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct SourceFile {
     /// The path as the user would type it.
     pub path: String,
     /// The whole text, exactly as read; a byte order mark is kept, because checksums count it.
     pub text: String,
+    /// Places at every [`STEP`] bytes, from the first time that one is asked for.
+    marks: OnceLock<Vec<Mark>>,
 }
+
+/// So many bytes at the most are read for a place.
+const STEP: usize = 1024;
+
+/// A byte at the start of a letter, and its place.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    byte: usize,
+    place: Place,
+}
+
+impl PartialEq for SourceFile {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path && self.text == other.text
+    }
+}
+
+impl Eq for SourceFile {}
 
 /// A half-open range of bytes in a [`SourceFile`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -37,6 +58,7 @@ impl SourceFile {
         Self {
             path: path.into(),
             text: text.into(),
+            marks: OnceLock::new(),
         }
     }
 
@@ -55,19 +77,51 @@ impl SourceFile {
 
     /// Line and column of a byte offset; an offset past the end is the end.
     pub fn place(&self, offset: usize) -> Place {
-        let mut end = offset.min(self.text.len());
-        while !self.text.is_char_boundary(end) {
-            end -= 1;
+        let marks = self.marks.get_or_init(|| marks(&self.text));
+        let offset = offset.min(self.text.len());
+        let at = marks.partition_point(|mark| mark.byte <= offset);
+        let mark = marks[at - 1];
+        let mut place = mark.place;
+        for (byte, letter) in self.text[mark.byte..].char_indices() {
+            if mark.byte + byte + letter.len_utf8() > offset {
+                break;
+            }
+            place = place.behind(letter);
         }
-        let before = &self.text[..end];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        let mark = usize::from(line == 1 && before.starts_with('\u{feff}'));
-        Place {
-            line,
-            column: before[line_start..].chars().count() + 1 - mark,
+        place
+    }
+}
+
+impl Place {
+    /// Where the next letter stands; a byte order mark takes no column.
+    fn behind(self, letter: char) -> Self {
+        match letter {
+            '\n' => Self {
+                line: self.line + 1,
+                column: 1,
+            },
+            '\u{feff}' if (self.line, self.column) == (1, 1) => self,
+            _ => Self {
+                column: self.column + 1,
+                ..self
+            },
         }
     }
+}
+
+fn marks(text: &str) -> Vec<Mark> {
+    let mut place = Place { line: 1, column: 1 };
+    let mut marks: Vec<Mark> = Vec::with_capacity(text.len() / STEP + 1);
+    for (byte, letter) in text.char_indices() {
+        if marks.last().is_none_or(|mark| byte >= mark.byte + STEP) {
+            marks.push(Mark { byte, place });
+        }
+        place = place.behind(letter);
+    }
+    if marks.is_empty() {
+        marks.push(Mark { byte: 0, place });
+    }
+    marks
 }
 
 /// Where the lines of a text begin, for whoever asks for many places of one file.

@@ -1,9 +1,9 @@
 //! Finding one's way in a catalog.
 
-use super::ReplicaIdentity;
 use super::model::{
     Catalog, Column, Constraint, ConstraintKind, Expression, Index, Origin, Relation, RelationKind, Size,
 };
+use super::{Named, ReplicaIdentity};
 use crate::quote::Name;
 use crate::version::ServerVersion;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,9 +19,9 @@ impl Catalog {
             search_path: vec!["public".to_owned()],
             time_zone: None,
             schemas: BTreeSet::from(["public".to_owned()]),
-            relations: BTreeMap::new(),
-            types: BTreeMap::new(),
-            functions: BTreeMap::new(),
+            relations: Named::new(),
+            types: Named::new(),
+            functions: Named::new(),
             extensions: BTreeSet::new(),
             publications: BTreeMap::new(),
             locked_away: BTreeSet::new(),

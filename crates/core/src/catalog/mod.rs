@@ -2,10 +2,12 @@
 
 mod lookup;
 mod model;
+mod named;
 mod snapshot;
 mod publication;
 
 pub use lookup::TEMPORARY;
 pub use model::*;
+pub use named::Named;
 pub use publication::*;
 pub use snapshot::{Snapshot, SnapshotError};

@@ -3,7 +3,7 @@
 //! Names are stored resolved and unquoted. Expressions are stored as the text that PostgreSQL or the file gives, with the
 //! columns and functions they use beside them, so that nobody below has to parse them again.
 
-use super::{Publication, ReplicaIdentity};
+use super::{Named, Publication, ReplicaIdentity};
 use crate::quote::Name;
 use crate::version::ServerVersion;
 use serde::{Deserialize, Serialize};
@@ -21,14 +21,11 @@ pub struct Catalog {
     /// The database's own user-visible schemas.
     pub schemas: BTreeSet<String>,
     /// Tables, views, sequences and the like. Indexes are inside their relation.
-    #[serde(with = "super::snapshot::by_name")]
-    pub relations: BTreeMap<Name, Relation>,
+    pub relations: Named<Relation>,
     /// Enums, domains, composite and range types made by users.
-    #[serde(with = "super::snapshot::by_name")]
-    pub types: BTreeMap<Name, TypeDef>,
+    pub types: Named<TypeDef>,
     /// Functions and procedures made by users, all overloads under one name.
-    #[serde(with = "super::snapshot::by_name")]
-    pub functions: BTreeMap<Name, Vec<Function>>,
+    pub functions: Named<Vec<Function>>,
     /// Installed extensions by name.
     pub extensions: BTreeSet<String>,
     /// Publications by name.

@@ -5,6 +5,7 @@
 
 use super::{Effect, EffectLock, Predicted};
 use crate::catalog::Catalog;
+use crate::lock::LockMode;
 use crate::migration::TransactionModel;
 use crate::quote::Name;
 use crate::sql::{Kind, Statement, TransactionVerb};
@@ -19,6 +20,8 @@ pub struct Transaction {
     /// A `BEGIN` of the file's own is open.
     block: bool,
     held: Vec<EffectLock>,
+    /// The same, for a quick look.
+    known: BTreeSet<(Name, LockMode)>,
     labels: Vec<Label>,
     made: BTreeSet<Name>,
 }
@@ -37,6 +40,7 @@ impl Transaction {
             together: model.is_together(statements),
             block: false,
             held: Vec::new(),
+            known: BTreeSet::new(),
             labels: Vec::new(),
             made: BTreeSet::new(),
         }
@@ -82,7 +86,13 @@ impl Transaction {
                     self.labels.push(Label { of, quoted });
                 }
             }
-            _ => self.held.extend(effect.locks.iter().cloned()),
+            _ => {
+                for lock in &effect.locks {
+                    if self.known.insert((lock.relation.clone(), lock.mode)) {
+                        self.held.push(lock.clone());
+                    }
+                }
+            }
         }
         if !(self.together || self.block) {
             self.forget();
@@ -91,6 +101,7 @@ impl Transaction {
 
     fn forget(&mut self) {
         self.held.clear();
+        self.known.clear();
         self.labels.clear();
         self.made.clear();
     }

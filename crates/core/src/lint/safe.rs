@@ -20,8 +20,7 @@ impl Place<'_> {
             settings: &self.settings,
             as_written: false,
         };
-        let is_its_own_master = self.script.statements.iter().any(planner::controls_transaction);
-        if glued || is_its_own_master || planner::directed_as_written(self.script, ordinal) {
+        if glued || self.is_its_own_master || planner::directed_as_written(self.script, ordinal) {
             return None;
         }
         let pieces = rewrite::rewrite(context.statement, context.effect, &scene).ok()?;

@@ -23,8 +23,12 @@ pub(crate) fn pairs(script: &Script, catalog: &Catalog, settings: &PlanSettings)
         Kind::Dml(dml) => Some((statement, dml)),
         _ => None,
     });
-    let copies: Vec<(&Statement, &Dml)> = copies.collect();
-    if copies.is_empty() {
+    let copies: Vec<(&Statement, &Dml)> = copies.filter(|(_, dml)| copies_rows(dml)).collect();
+    let Some(first) = copies.first().map(|(first, _)| first.ordinal) else {
+        return pairs;
+    };
+    let drops = |statement: &Statement| statement.ordinal > first && drops_something(&statement.kind);
+    if !script.statements.iter().any(drops) {
         return pairs;
     }
     // What the migration itself makes is not in use.
@@ -35,7 +39,8 @@ pub(crate) fn pairs(script: &Script, catalog: &Catalog, settings: &PlanSettings)
             settings,
             as_written: false,
         };
-        for (copy, dml) in copies.iter().filter(|(copy, _)| copy.ordinal < statement.ordinal) {
+        let before = |(copy, _): &&(&Statement, &Dml)| copy.ordinal < statement.ordinal && drops(statement);
+        for (copy, dml) in copies.iter().filter(before) {
             if drops_source(statement, dml, &scene) {
                 pairs.push((copy.ordinal, statement.ordinal));
             }
@@ -43,6 +48,22 @@ pub(crate) fn pairs(script: &Script, catalog: &Catalog, settings: &PlanSettings)
         replay::apply(&mut replayed, statement);
     }
     pairs
+}
+
+/// Whether what is dropped later can have been its source.
+fn copies_rows(dml: &Dml) -> bool {
+    !dml.query.reads.is_empty() || !dml.sets.is_empty()
+}
+
+fn drops_something(kind: &Kind) -> bool {
+    match kind {
+        Kind::Drop(drop) => drop.object == ObjectKind::Table,
+        Kind::AlterTable(alter) => {
+            let mut actions = alter.actions.iter();
+            actions.any(|action| matches!(action.kind, ActionKind::DropColumn { .. }))
+        }
+        _ => false,
+    }
 }
 
 fn drops_source(statement: &Statement, dml: &Dml, scene: &Scene<'_>) -> bool {

@@ -58,7 +58,7 @@ impl Outlook {
         let made = after
             .relations
             .keys()
-            .filter(|name| !before.relations.contains_key(*name));
+            .filter(|name| !before.relations.contains_key(name));
         self.guessed.extend(made.cloned());
         // A guess about something that is no relation cannot be kept apart.
         self.is_unknown |= self.guessed.is_empty();

@@ -174,16 +174,15 @@ impl<'a> Context<'a> {
 
     /// The statements of the file behind this one.
     pub fn later(&self) -> impl Iterator<Item = &'a Statement> {
-        let own = self.statement.ordinal;
-        let script = self.around.script.iter();
-        script.filter(move |statement| statement.ordinal > own)
+        // They are numbered from 1.
+        let behind = self.around.script.get(self.statement.ordinal..);
+        behind.unwrap_or_default().iter()
     }
 
     /// The statements of the file before this one.
     pub fn earlier(&self) -> impl Iterator<Item = &'a Statement> {
-        let own = self.statement.ordinal;
-        let script = self.around.script.iter();
-        script.filter(move |statement| statement.ordinal < own)
+        let before = self.around.script.get(..self.statement.ordinal.saturating_sub(1));
+        before.unwrap_or_default().iter()
     }
 
     /// The actions, where the statement is an `ALTER TABLE`.

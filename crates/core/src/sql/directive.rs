@@ -3,6 +3,9 @@
 use crate::date::{Date, NotADate};
 use crate::source::Span;
 
+/// What a directive begins with.
+pub(super) const MARK: &str = "nonstop:";
+
 /// One directive, as `cli.md` defines them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Directive {
@@ -65,7 +68,7 @@ pub enum DirectiveError {
 impl Directive {
     /// Reads a comment; `None` when it is not a directive at all.
     pub(super) fn read(comment: &str, statement: usize, span: Span) -> Option<Self> {
-        let text = comment.trim_start_matches("--").trim().strip_prefix("nonstop:")?.trim();
+        let text = comment.trim_start_matches("--").trim().strip_prefix(MARK)?.trim();
         let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let read = match word {
             "allow" => Self::allow(rest, statement, span),

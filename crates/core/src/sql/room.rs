@@ -10,8 +10,8 @@ use std::thread;
 /// Address space; only what is used of it becomes memory.
 const BYTES: usize = 512 << 20;
 
-/// A text of so few tokens cannot be nested too deeply for any thread.
-const FEW: usize = 64;
+/// A text of so few bytes cannot be nested too deeply for any thread.
+const SHORT: usize = 64;
 
 thread_local! {
     static IS_HERE: Cell<bool> = const { Cell::new(false) };
@@ -40,7 +40,7 @@ pub fn with_room<T: Send>(act: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// The same, where a text has enough tokens to need it.
-pub(super) fn for_tokens<T: Send>(tokens: usize, act: impl FnOnce() -> T + Send) -> T {
-    if tokens <= FEW { act() } else { with_room(act) }
+/// The same, where a text is long enough to need it.
+pub(super) fn for_text<T: Send>(text: &str, act: impl FnOnce() -> T + Send) -> T {
+    if text.len() <= SHORT { act() } else { with_room(act) }
 }

@@ -75,10 +75,10 @@ async fn read(client: &Client, search_path: &[String]) -> Result<(Catalog, Names
         search_path: search_path.to_vec(),
         time_zone: Some(row.get(1)),
         schemas: objects::read_schemas(client).await?,
-        relations: names.by_name(relations),
-        functions: objects::read_functions(client, version, &locked).await?,
+        relations: names.by_name(relations).into(),
+        functions: objects::read_functions(client, version, &locked).await?.into(),
         extensions: objects::read_extensions(client).await?,
-        types: types.definitions,
+        types: types.definitions.into(),
         locked_away: locked
             .iter()
             .filter_map(|oid| names.relations.get(oid))

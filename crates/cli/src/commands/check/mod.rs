@@ -3,6 +3,7 @@
 //! From files alone the earlier migrations of the folder tell what exists, and every existing table counts as large. With
 //! a database the catalog, the sizes and what is pending are the real ones.
 
+mod ahead;
 mod baseline;
 mod policy;
 mod snapshot;
@@ -19,7 +20,8 @@ use baseline::Baseline;
 use clap::{Args, ValueEnum};
 use nonstop_core::catalog::{Catalog, Snapshot};
 use nonstop_core::finding::Severity;
-use nonstop_core::lint;
+use nonstop_core::lint::{self, Policy};
+use nonstop_core::sql::with_room;
 use nonstop_core::version::ServerVersion;
 use nonstop_engine::history::Diagnosis;
 use nonstop_engine::introspect::introspect;
@@ -108,7 +110,8 @@ pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> 
     let mut report = Report::default();
     for selection in selections(args, settings, terminal)? {
         let ground = ground(&selection, version, args, settings, terminal)?;
-        walk::walk(&selection, args.since.as_deref(), ground, &policy, &mut report)?;
+        let since = args.since.as_deref();
+        with_room(|| walk::walk(&selection, since, ground, &policy, &mut report))?;
     }
     if let Some(path) = args.write_baseline.as_ref().filter(|_| report.errors.is_empty()) {
         baseline::write(path, &report.findings)?;
@@ -144,11 +147,17 @@ pub(crate) fn examine(selection: &Selection, settings: &Settings) -> Result<Repo
     let section = &settings.file.check;
     let policy = policy::of(&[], &[], section)?;
     let version = ServerVersion::of_major(section.pg_version.unwrap_or(OLDEST_MAJOR));
-    let mut report = Report::default();
-    walk::walk(selection, None, Ground::files(version, selection), &policy, &mut report)?;
+    let mut report = from_files(selection, version, &policy)?;
     if let Some(path) = settings.baseline(None) {
         Baseline::read(&path)?.apply(&mut report, &policy);
     }
+    Ok(report)
+}
+
+/// What is to be said of a selection from files alone.
+pub fn from_files(selection: &Selection, version: ServerVersion, policy: &Policy) -> Result<Report, Problem> {
+    let mut report = Report::default();
+    with_room(|| walk::walk(selection, None, Ground::files(version, selection), policy, &mut report))?;
     Ok(report)
 }
 

@@ -1,5 +1,6 @@
 //! From migration to migration, with the catalog that each finds.
 
+use super::ahead::{self, Parsed};
 use crate::exit::Problem;
 use crate::layouts::{LayoutChoice, Selection};
 use nonstop_core::catalog::Catalog;
@@ -8,7 +9,7 @@ use nonstop_core::finding::{Finding, Range};
 use nonstop_core::lint::{self, Knowledge, Policy};
 use nonstop_core::migration::Migration;
 use nonstop_core::source::SourceFile;
-use nonstop_core::sql::{self, SyntaxError};
+use nonstop_core::sql::SyntaxError;
 use nonstop_core::version::ServerVersion;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -117,16 +118,29 @@ pub(super) fn walk(
         .folders
         .extend(migrations.iter().map(|migration| migration.name.clone()));
     let known_before = report.findings.len();
-    for (at, migration) in migrations.iter().enumerate() {
-        let pending = ground.pending.as_ref();
-        if pending.is_some_and(|pending| !is_plain_file(selection) && !pending.contains(&migration.name)) {
-            continue;
-        }
-        let asked = at >= first && selection.only.as_ref().is_none_or(|only| *only == migration.name);
-        if asked {
-            look(migration, &mut ground, policy, report);
-        } else {
-            pass(migration, &mut ground);
+    let is_pending = |migration: &Migration| match &ground.pending {
+        Some(pending) if !is_plain_file(selection) => pending.contains(&migration.name),
+        _ => true,
+    };
+    let is_asked = |migration: &Migration| selection.only.as_ref().is_none_or(|only| *only == migration.name);
+    let last = selection.only.as_ref().and_then(|only| {
+        let mut names = migrations.iter().map(|migration| &migration.name);
+        names.position(|name| name == only)
+    });
+    let until = last.map_or(migrations.len(), |last| last + 1);
+    let visited: Vec<(bool, &Migration)> = migrations[..until]
+        .iter()
+        .enumerate()
+        .filter(|(_, migration)| is_pending(migration))
+        .map(|(at, migration)| (at >= first && is_asked(migration), migration))
+        .collect();
+    let mut asked = visited.iter().map(|(asked, _)| *asked);
+    let visited: Vec<&Migration> = visited.iter().map(|(_, migration)| *migration).collect();
+    ahead::each(&visited, |migration, parsed| {
+        if asked.next().unwrap_or_default() {
+            look(migration, parsed, &mut ground, policy, report);
+        } else if let Some(Ok(script)) = parsed {
+            ground.known.pass(migration.transaction, &script);
         }
         let catalog = &mut ground.known.catalog;
         catalog.settle();
@@ -134,32 +148,22 @@ pub(super) fn walk(
             // Nobody knows how large a table has become since it was made.
             catalog.relations.values_mut().for_each(|relation| relation.size = None);
         }
-        if selection.only.as_ref() == Some(&migration.name) {
-            break;
-        }
-    }
+    });
     let mut own = report.findings.split_off(known_before);
     lint::settle(&mut own, &ground.known.catalog);
     report.findings.append(&mut own);
     Ok(())
 }
 
-fn pass(migration: &Migration, ground: &mut Ground) {
-    let script = migration.up.as_ref().map(sql::parse);
-    if let Some(Ok(script)) = script {
-        ground.known.pass(migration.transaction, &script);
-    }
-}
-
-fn look(migration: &Migration, ground: &mut Ground, policy: &Policy, report: &mut Report) {
+fn look(migration: &Migration, parsed: Parsed, ground: &mut Ground, policy: &Policy, report: &mut Report) {
     report.migrations += 1;
     report.looked.insert(migration.name.clone());
     report.files.push(migration.path.clone());
-    let Some(file) = &migration.up else {
+    let (Some(file), Some(parsed)) = (&migration.up, parsed) else {
         report.findings.extend(lint::missing_file(migration, policy));
         return;
     };
-    let script = match sql::parse(file) {
+    let script = match parsed {
         Ok(script) => script,
         Err(error) => {
             report.sources.insert(file.path.clone(), file.clone());

@@ -13,6 +13,7 @@ mod body;
 mod dynamic;
 mod query;
 mod since;
+mod span;
 mod table;
 mod words;
 
@@ -21,8 +22,8 @@ pub use words::{Word as Identifier, identifiers, normalised};
 pub use body::{parse_function, single_expression};
 pub use predicate::predicate;
 
-use super::room;
 use super::{Directive, Kind, Script, Statement, SyntaxError, TransactionVerb};
+use super::{directive, room};
 use crate::quote::SqlText;
 use crate::source::{SourceFile, Span};
 use pg_query::NodeEnum;
@@ -34,11 +35,10 @@ use pg_query::protobuf::{self, Token, TransactionStmtKind};
 /// Text that PostgreSQL's grammar refuses, with the place of the offending token.
 pub fn parse(file: &SourceFile) -> Result<Script, SyntaxError> {
     let (text, skipped) = file.body();
-    let tokens = tokens(text).map_err(|message| syntax_error(file, text, skipped, &message))?;
-    room::for_tokens(tokens.len(), || read(file, text, skipped, &tokens))
+    room::for_text(text, || read(file, text, skipped))
 }
 
-fn read(file: &SourceFile, text: &str, skipped: usize, tokens: &[Word]) -> Result<Script, SyntaxError> {
+fn read(file: &SourceFile, text: &str, skipped: usize) -> Result<Script, SyntaxError> {
     let parsed = pg_query::parse(text, pg_query::ParserOptions::DEFAULT)
         .map_err(|error| syntax_error(file, text, skipped, &error.to_string()))?;
     let mut script = Script::default();
@@ -46,7 +46,8 @@ fn read(file: &SourceFile, text: &str, skipped: usize, tokens: &[Word]) -> Resul
         let Some(node) = raw.stmt.as_ref().and_then(|stmt| stmt.node.as_ref()) else {
             continue;
         };
-        let span = statement_span(raw, text, tokens);
+        let (from, to) = range(raw, text);
+        let span = span::of_statement(text, from, to);
         let sql = &text[span.start..span.end];
         let ordinal = script.statements.len() + 1;
         let span = Span {
@@ -61,7 +62,10 @@ fn read(file: &SourceFile, text: &str, skipped: usize, tokens: &[Word]) -> Resul
             since: since::since(node),
         });
     }
-    script.directives = directives(text, skipped, tokens, &script.statements);
+    if text.contains(directive::MARK) {
+        let tokens = tokens(text).map_err(|message| syntax_error(file, text, skipped, &message))?;
+        script.directives = directives(text, skipped, &tokens, &script.statements);
+    }
     Ok(script)
 }
 
@@ -86,32 +90,19 @@ fn is_comment(token: Token) -> bool {
     matches!(token, Token::SqlComment | Token::CComment)
 }
 
-/// The parser's range begins at the end of the statement before; ours at its first word.
-fn statement_span(raw: &protobuf::RawStmt, text: &str, tokens: &[Word]) -> Span {
+/// The parser's range of a statement, which begins at the end of the one before.
+fn range(raw: &protobuf::RawStmt, text: &str) -> (usize, usize) {
     let from = usize::try_from(raw.stmt_location).unwrap_or(0);
     let len = usize::try_from(raw.stmt_len).unwrap_or(0);
-    let to = if len == 0 {
-        text.len()
-    } else {
-        (from + len).min(text.len())
-    };
-    let mut inside = tokens[tokens.partition_point(|w| w.start < from)..]
-        .iter()
-        .take_while(|w| w.end <= to)
-        .filter(|w| !is_comment(w.token) && &text[w.start..w.end] != ";");
-    let first = inside.next();
-    let start = first.map_or(from, |w| w.start);
-    let end = inside.last().or(first).map_or(to, |w| w.end);
-    Span { start, end }
+    let to = if len == 0 { text.len() } else { from + len };
+    (from.min(text.len()), to.min(text.len()))
 }
 
 fn directives(text: &str, skipped: usize, tokens: &[Word], statements: &[Statement]) -> Vec<Directive> {
     let comments = tokens.iter().filter(|word| word.token == Token::SqlComment);
     let read = |word: &Word| {
-        let below = statements
-            .iter()
-            .find(|statement| statement.span.start >= word.start + skipped);
-        let ordinal = below.map_or(statements.len() + 1, |statement| statement.ordinal);
+        let above = statements.partition_point(|statement| statement.span.start < word.start + skipped);
+        let ordinal = above + 1;
         let span = Span {
             start: word.start + skipped,
             end: word.end + skipped,

@@ -8,7 +8,7 @@ use pg_query::protobuf::{AExprKind, BoolExprType, Node, NullTestType};
 /// A condition's text, as it stands in a file or as the server prints it.
 pub fn predicate(condition: &str) -> Predicate {
     // A token has a letter at least.
-    room::for_tokens(condition.len(), || read_text(condition))
+    room::for_text(condition, || read_text(condition))
 }
 
 fn read_text(condition: &str) -> Predicate {

@@ -121,3 +121,40 @@ fn what_is_nested_too_deeply_is_refused_at_its_place() {
         assert!(error.place.column <= text.len(), "{form:?}");
     }
 }
+
+/// Spans as the parser's own scanner tells them.
+fn spans_by_tokens(text: &str) -> Option<Vec<(usize, usize)>> {
+    let tokens = tokens(text).ok()?;
+    let parsed = pg_query::parse(text, pg_query::ParserOptions::DEFAULT).ok()?;
+    let spans = parsed.protobuf.stmts.iter().map(|raw| {
+        let (from, to) = range(raw, text);
+        let inside = tokens.iter().filter(|word| word.start >= from && word.end <= to);
+        let words: Vec<_> = inside
+            .filter(|word| !is_comment(word.token) && &text[word.start..word.end] != ";")
+            .collect();
+        let first = words.first().map_or(from, |word| word.start);
+        (first, words.last().map_or(to, |word| word.end))
+    });
+    Some(spans.collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn spans_are_those_of_the_scanner(
+        bits in prop::collection::vec(
+            prop::sample::select(vec![
+                "SELECT ", "1", ";", "\n", " ", "-- c ;'\n", "/* ; ' */", "/* /* */ -- */", "'a''b'", "'--'", "E'\\'--'", "e'\\\\'",
+                "ae'", "'", "\"a--\"", "\"", "$$--$$", "$a$ $$ /* $a$", "$1", "a$$", "::text", ",", "-", "--", "\r", "\u{e4}", "(", ")", "\u{c}", "\u{a0}",
+            ]),
+            0..14,
+        ),
+    ) {
+        let text = bits.concat();
+        if let (Some(expected), Ok(script)) = (spans_by_tokens(&text), parse_text(&text)) {
+            let spans: Vec<_> = script.statements.iter().map(|one| (one.span.start, one.span.end)).collect();
+            prop_assert_eq!(spans, expected, "{:?}", text);
+        }
+    }
+}
