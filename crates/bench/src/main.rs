@@ -1,12 +1,13 @@
 //! `./x bench`: nonstop side by side with what people do without it, in one run on one machine.
 //!
-//! Prints Markdown, as it stands in `docs/bench.md`. With `latency` or `history` only that part.
+//! Prints Markdown, as it stands in `docs/bench.md`. With `latency`, `history` or `check` only that part.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "its output is for the person who runs it"
 )]
 
+mod check;
 mod history;
 mod latency;
 mod process;
@@ -30,9 +31,9 @@ fn main() -> ExitCode {
 }
 
 fn run(parts: &[String]) -> Result<()> {
-    const PARTS: [&str; 2] = ["latency", "history"];
+    const PARTS: [&str; 3] = ["latency", "history", "check"];
     if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
-        bail!("there is no part `{unknown}`; the parts are {}", PARTS.join(" and "));
+        bail!("there is no part `{unknown}`; the parts are {}", PARTS.join(", "));
     }
     let wanted = |part: &str| parts.is_empty() || parts.iter().any(|given| given == part);
     let programs = Programs::locate(&Wanted::default())?;
@@ -54,6 +55,9 @@ fn run(parts: &[String]) -> Result<()> {
     }
     if wanted("history") {
         runtime.block_on(history::run(&programs))?;
+    }
+    if wanted("check") {
+        runtime.block_on(check::run())?;
     }
     Ok(())
 }

@@ -48,6 +48,23 @@ pub(crate) async fn run(mut command: Command) -> Result<Cost> {
     Ok(Cost { began, took, peak_kib })
 }
 
+/// The most memory that a program had, whatever its end was.
+pub(crate) async fn peak_of(mut command: Command) -> Result<Option<u64>> {
+    command
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .kill_on_drop(true);
+    let mut child = command.spawn()?;
+    let pid = child.id();
+    let mut peak_kib = None;
+    while child.try_wait()?.is_none() {
+        peak_kib = peak(pid).or(peak_kib);
+        tokio::task::yield_now().await;
+    }
+    Ok(peak_kib)
+}
+
 /// The high water mark of a process's resident memory, on Linux.
 fn peak(pid: Option<u32>) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", pid?)).ok()?;

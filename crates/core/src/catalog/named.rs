@@ -3,6 +3,7 @@
 //! Effects and plans are tried out on copies of a catalog, one for nearly every statement; so what no copy has changed is
 //! shared by all of them.
 
+use super::snapshot::by_name;
 use crate::quote::Name;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, btree_map};
@@ -200,29 +201,15 @@ impl<V> From<BTreeMap<Name, V>> for Named<V> {
     }
 }
 
-#[derive(Serialize)]
-struct Written<'a, V> {
-    name: &'a Name,
-    value: &'a V,
-}
-
-#[derive(Deserialize)]
-struct Read<V> {
-    name: Name,
-    value: V,
-}
-
-/// As a list of entries: JSON's own keys are strings.
 impl<V: Serialize> Serialize for Named<V> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(self.iter().map(|(name, value)| Written { name, value }))
+        by_name::write(self.iter(), to)
     }
 }
 
 impl<'de, V: Deserialize<'de>> Deserialize<'de> for Named<V> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let entries: Vec<Read<V>> = Vec::deserialize(from)?;
-        Ok(entries.into_iter().map(|entry| (entry.name, entry.value)).collect())
+        by_name::deserialize(from).map(Self::from)
     }
 }
 

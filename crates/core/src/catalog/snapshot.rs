@@ -92,6 +92,45 @@ impl SnapshotError {
     }
 }
 
+/// A map whose keys are names, as a list of entries: JSON's own keys are strings.
+pub(super) mod by_name {
+    use crate::quote::Name;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+
+    #[derive(Serialize)]
+    struct Written<'a, T> {
+        name: &'a Name,
+        value: &'a T,
+    }
+
+    #[derive(Deserialize)]
+    struct Read<T> {
+        name: Name,
+        value: T,
+    }
+
+    pub(crate) fn write<'a, T: Serialize + 'a, S: Serializer>(
+        entries: impl Iterator<Item = (&'a Name, &'a T)>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.collect_seq(entries.map(|(name, value)| Written { name, value }))
+    }
+
+    pub(crate) fn serialize<T: Serialize, S: Serializer>(map: &BTreeMap<Name, T>, to: S) -> Result<S::Ok, S::Error> {
+        write(map.iter(), to)
+    }
+
+    pub(crate) fn deserialize<'de, T, D>(from: D) -> Result<BTreeMap<Name, T>, D::Error>
+    where
+        T: Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        let entries: Vec<Read<T>> = Vec::deserialize(from)?;
+        Ok(entries.into_iter().map(|entry| (entry.name, entry.value)).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
