@@ -2,7 +2,7 @@
 
 use super::Builder;
 use super::types::Type;
-use crate::catalog::Generated;
+use crate::catalog::{ConstraintKind, Generated, RelationKind};
 use crate::lock::LockMode::{AccessExclusive, AccessShare, RowExclusive, ShareRowExclusive};
 use crate::quote::Name;
 use crate::sql::ActionKind;
@@ -26,17 +26,22 @@ impl Builder<'_> {
                 self.lock(table, AccessShare);
                 self.add_identity_error(table, column);
             }
-            ActionKind::SetIdentity { .. } => {
+            ActionKind::SetIdentity { sequence: changed, .. } => {
                 if found.generated != Generated::Identity {
                     self.fails("55000", format!("column \"{column}\" is not an identity column"));
                 }
                 for sequence in self.sequences_of(table, column) {
                     self.lock(&sequence, ShareRowExclusive);
                     self.lock(&sequence, RowExclusive);
-                    self.effect.new_files.push(sequence);
+                    if *changed {
+                        self.effect.new_files.push(sequence);
+                    }
                 }
             }
-            ActionKind::DropIdentity { .. } => {
+            ActionKind::DropIdentity { if_exists, .. } => {
+                if found.generated != Generated::Identity && !if_exists {
+                    self.fails("55000", format!("column \"{column}\" is not an identity column"));
+                }
                 for sequence in self.sequences_of(table, column) {
                     self.lock(&sequence, AccessExclusive);
                 }
@@ -48,17 +53,64 @@ impl Builder<'_> {
                     self.fails("55000", format!("column \"{column}\" is not a generated column"));
                 }
             },
-            ActionKind::DropExpression { .. } if found.generated == Generated::Virtual => {
-                self.fails(
+            ActionKind::DropExpression { if_exists, .. } => match found.generated {
+                Generated::Stored => {}
+                Generated::Virtual => self.fails(
                     "0A000",
                     "DROP EXPRESSION is not supported for virtual generated columns",
+                ),
+                Generated::No | Generated::Identity if *if_exists => {}
+                Generated::No | Generated::Identity => {
+                    self.fails("55000", format!("column \"{column}\" is not a generated column"));
+                }
+            },
+            ActionKind::ColumnStorage { plain: false, .. } if Type::of_column(self.catalog, &found).is_fixed() => {
+                let type_name = &found.type_name;
+                self.fails(
+                    "0A000",
+                    format!("column data type {type_name} can only be stored plain"),
                 );
             }
             _ => {}
         }
     }
 
-    fn sequences_of(&self, table: &Name, column: &str) -> Vec<Name> {
+    /// Views, materialized views and sequences take few of the actions.
+    pub(super) fn kind_error(&mut self, table: &Name, action: &ActionKind) {
+        use ActionKind as Kind;
+        let kind = self.catalog.relation(table).map(|rel| rel.kind);
+        let common = matches!(action, Kind::Owner { .. } | Kind::Other { .. });
+        let allowed = match kind {
+            Some(RelationKind::View) => matches!(
+                action,
+                Kind::SetDefault { .. } | Kind::DropDefault { .. } | Kind::RelationOptions
+            ),
+            Some(RelationKind::MaterializedView) => matches!(
+                action,
+                Kind::ColumnOptions { .. }
+                    | Kind::ColumnStorage { .. }
+                    | Kind::RelationOptions
+                    | Kind::ClusterOn { .. }
+                    | Kind::SetTablespace { .. }
+                    | Kind::SetAccessMethod { .. }
+            ),
+            Some(
+                RelationKind::Table
+                | RelationKind::PartitionedTable
+                | RelationKind::ForeignTable
+                | RelationKind::Sequence,
+            )
+            | None => true,
+        };
+        if !allowed && !common {
+            self.fails(
+                "42809",
+                format!("this ALTER action cannot be performed on relation \"{}\"", table.name),
+            );
+        }
+    }
+
+    pub(super) fn sequences_of(&self, table: &Name, column: &str) -> Vec<Name> {
         let owned = self.catalog.relations.iter().filter(|(_, rel)| {
             rel.owned_by
                 .as_ref()
@@ -83,6 +135,12 @@ impl Builder<'_> {
             return;
         };
         let Some(parent) = super::create::referenced(&constraint) else {
+            if constraint.kind != ConstraintKind::NotNull {
+                self.fails(
+                    "42809",
+                    format!("constraint \"{name}\" is not a foreign key constraint"),
+                );
+            }
             return;
         };
         match enforced {

@@ -46,6 +46,7 @@ impl Builder<'_> {
     }
 
     fn action(&mut self, table: &Name, only: bool, action: &ActionKind, all: &[&ActionKind]) {
+        self.kind_error(table, action);
         match action {
             ActionKind::AddColumn { column, if_not_exists } => {
                 self.add_column(table, only, column, *if_not_exists, all);
@@ -58,20 +59,30 @@ impl Builder<'_> {
             ActionKind::SetNotNull { column } => {
                 self.family_lock(table, only, AccessExclusive);
                 self.need_column(table, column);
+                if only && self.is_partitioned(table) && !self.column(table, column).is_some_and(|own| own.not_null) {
+                    let below = self.catalog.children(table);
+                    let nullable = |child: &Name| !self.column(child, column).is_some_and(|own| own.not_null);
+                    if below.into_iter().any(nullable) {
+                        self.fails("42P16", "constraint must be added to child tables too");
+                    }
+                }
                 self.set_not_null(table, column, all);
             }
             ActionKind::AlterType {
                 column,
                 to,
                 using,
+                cast,
                 collate,
             } => {
                 self.family_lock(table, only, AccessExclusive);
                 let change = TypeChange {
                     column,
                     to,
-                    using: using.as_ref().map(|using| using.sql.as_str()),
+                    using: using.is_some(),
+                    cast: cast.as_ref(),
                     collate: *collate,
+                    columns: all.iter().filter_map(|action| changed_column(action)).collect(),
                 };
                 self.alter_type(table, only, &change);
             }
@@ -87,11 +98,11 @@ impl Builder<'_> {
             | ActionKind::DropDefault { column }
             | ActionKind::DropNotNull { column }
             | ActionKind::AddIdentity { column }
-            | ActionKind::SetIdentity { column }
-            | ActionKind::DropIdentity { column }
+            | ActionKind::SetIdentity { column, .. }
+            | ActionKind::DropIdentity { column, .. }
             | ActionKind::SetExpression { column }
-            | ActionKind::DropExpression { column }
-            | ActionKind::ColumnStorage { column } => self.alter_column(table, only, column, action),
+            | ActionKind::DropExpression { column, .. }
+            | ActionKind::ColumnStorage { column, .. } => self.alter_column(table, only, column, action),
             ActionKind::AttachPartition { child, bound } => self.attach(table, child, bound),
             ActionKind::DetachPartition {
                 child,
@@ -177,5 +188,13 @@ impl Builder<'_> {
             .iter()
             .filter(|(_, rel)| rel.owned_by.as_ref().is_some_and(|(owner, _)| owner == table));
         owned.map(|(name, _)| name.clone()).collect()
+    }
+}
+
+/// The column whose type an action changes.
+fn changed_column(action: &ActionKind) -> Option<&str> {
+    match action {
+        ActionKind::AlterType { column, .. } => Some(column),
+        _ => None,
     }
 }

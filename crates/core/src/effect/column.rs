@@ -1,10 +1,12 @@
 //! `ADD COLUMN`, `DROP COLUMN`, `SET NOT NULL`.
 
 use super::Builder;
+use super::dependents::Doomed;
+use super::hanging::TypeError;
 use super::types::Type;
 use super::volatility::is_volatile;
 use crate::catalog::{ConstraintKind, Generated, Relation, RelationKind};
-use crate::lock::LockMode::{AccessExclusive, AccessShare, RowExclusive};
+use crate::lock::LockMode::{AccessExclusive, AccessShare, RowExclusive, ShareUpdateExclusive};
 use crate::quote::Name;
 use crate::sql::{ActionKind, ColumnDef, ConstraintKindDef};
 use crate::step::Work;
@@ -53,7 +55,7 @@ impl Builder<'_> {
         let default_set = all
             .iter()
             .any(|a| matches!(a, ActionKind::SetDefault { column: c, .. } if *c == column.name));
-        let filled = column.default.is_some() || owns_sequence || column.generated != Generated::No;
+        let filled = has_default(column) || owns_sequence || column.generated != Generated::No;
         let unfilled = column.not_null && !filled;
         if unfilled && !rewrites || column.generated == Generated::Virtual && column.not_null {
             self.work_family(table, Work::Scan);
@@ -71,6 +73,7 @@ impl Builder<'_> {
                 ),
             );
         }
+        self.inline_constraints(table, column);
         if required && self.holds_rows(table) {
             self.fails(
                 "23502",
@@ -80,7 +83,6 @@ impl Builder<'_> {
                 ),
             );
         }
-        self.inline_constraints(table, column);
     }
 
     /// Known to hold a row.
@@ -124,11 +126,12 @@ impl Builder<'_> {
             catalog: &changed,
             effect: std::mem::take(&mut self.effect),
         };
+        let has_default = column.default.is_some();
         for constraint in &column.inline {
             match &constraint.kind {
                 // Without a default there is only NULL, which refers to nothing.
                 ConstraintKindDef::ForeignKey { .. } => {
-                    inner.add_foreign_key(table, false, constraint, column.default.is_some());
+                    inner.add_foreign_key(table, false, constraint, has_default);
                 }
                 _ => inner.add_constraint(table, false, constraint),
             }
@@ -138,6 +141,9 @@ impl Builder<'_> {
 
     pub(super) fn drop_column(&mut self, table: &Name, only: bool, column: &str, if_exists: bool, cascade: bool) {
         self.lock_family(table, AccessExclusive);
+        if super::key::SYSTEM_COLUMNS.contains(&column) {
+            self.fails("0A000", format!("cannot drop system column \"{column}\""));
+        }
         if !if_exists {
             self.need_column(table, column);
         }
@@ -155,16 +161,23 @@ impl Builder<'_> {
             for index in using {
                 self.lock_index(&name, &index, AccessExclusive);
             }
+            if self.has_statistics(&name, column) {
+                self.lock(&name, ShareUpdateExclusive);
+            }
         }
+        let mut gone = self.sequences_of(table, column);
         if cascade {
-            let views = self
-                .dependents(table, column)
-                .into_iter()
-                .filter_map(|one| one.relation);
-            let gone: Vec<Name> = self.pointing_at(table, column).into_iter().chain(views).collect();
-            for name in gone {
+            gone.extend(
+                self.dependents(table, column)
+                    .into_iter()
+                    .filter_map(|one| one.relation),
+            );
+            for name in self.pointing_at(table, column) {
                 self.lock(&name, AccessExclusive);
             }
+        }
+        if !gone.is_empty() {
+            self.doom(Doomed::relations(gone), true, "the column");
         }
         if self
             .catalog
@@ -200,7 +213,10 @@ impl Builder<'_> {
         if cascade {
             return;
         }
-        let users = self.dependents(table, column).into_iter().map(|one| one.what);
+        // Before 15 a generated column goes with what it is computed from.
+        let goes_along = |one: &super::hanging::Dependent| one.on_type == TypeError::Generated && !self.version(15);
+        let users = self.dependents(table, column).into_iter();
+        let users = users.filter(|one| !goes_along(one)).map(|one| one.what);
         let keys = self.pointing_at(table, column);
         let keys = keys.iter().map(|name| format!("a foreign key of {name}"));
         if let Some(user) = users.chain(keys).next() {
@@ -240,6 +256,12 @@ impl Builder<'_> {
             }
         }
     }
+}
+
+/// `DEFAULT NULL` is none.
+fn has_default(column: &ColumnDef) -> bool {
+    let default = column.default.as_ref();
+    default.is_some_and(|default| !default.sql.trim().eq_ignore_ascii_case("null"))
 }
 
 pub(super) fn has_invalid_not_null(rel: &Relation, column: &str) -> bool {

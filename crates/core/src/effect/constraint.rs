@@ -11,7 +11,12 @@ use crate::step::Work;
 impl Builder<'_> {
     pub(super) fn add_constraint(&mut self, table: &Name, only: bool, def: &ConstraintDef) {
         let trusted = def.not_valid || !def.enforced;
+        let makes_index = matches!(
+            def.kind,
+            ConstraintKindDef::PrimaryKey(_) | ConstraintKindDef::Unique(_) | ConstraintKindDef::Exclude(_)
+        );
         if let Some(name) = &def.name
+            && !makes_index
             && self
                 .catalog
                 .relation(table)
@@ -25,21 +30,19 @@ impl Builder<'_> {
         match &def.kind {
             ConstraintKindDef::ForeignKey { .. } => self.add_foreign_key(table, only, def, true),
             ConstraintKindDef::Check(_) | ConstraintKindDef::NotNull => {
-                let inherits = !def.definition.as_str().ends_with("NO INHERIT");
-                if only && inherits && self.catalog.children(table).next().is_some() {
-                    self.fails("42P16", "constraint must be added to child tables too");
-                }
-                self.family_lock(table, only, AccessExclusive);
                 self.check_error(table, only, def);
+                let only = only || def.definition.as_str().ends_with("NO INHERIT");
+                self.family_lock(table, only, AccessExclusive);
                 if !trusted {
                     self.check_rows(table, only, def);
                 }
             }
             ConstraintKindDef::PrimaryKey(key) | ConstraintKindDef::Unique(key) => {
                 self.lock(table, AccessExclusive);
-                self.lock_key(table, only, matches!(def.kind, ConstraintKindDef::PrimaryKey(_)));
+                self.lock_key(table, only, def);
                 if let Some(index) = &key.using_index {
                     self.use_index(table, def, index);
+                    self.key_name_error(table, def, Some(index));
                 } else {
                     self.lock(table, Share);
                     self.unique_error(table, &def.columns);
@@ -48,6 +51,9 @@ impl Builder<'_> {
                 if matches!(def.kind, ConstraintKindDef::PrimaryKey(_)) {
                     self.primary_key_scan(table, only, def, key.using_index.as_deref());
                 }
+                if key.using_index.is_none() {
+                    self.key_name_error(table, def, None);
+                }
                 if def.deferrable {
                     self.lock(table, ShareRowExclusive);
                 }
@@ -55,13 +61,19 @@ impl Builder<'_> {
             ConstraintKindDef::Exclude(exclude) => {
                 self.lock(table, AccessExclusive);
                 self.lock(table, Share);
-                self.lock_key(table, only, false);
+                self.lock_key(table, only, def);
                 if self.is_partitioned(table) && !self.version(17) {
                     self.fails("0A000", "exclusion constraints are not supported on partitioned tables");
                 }
-                for key in exclude.keys.iter().filter(|key| !key.is_empty()) {
-                    self.need_key_column(table, key);
+                for (key, class) in exclude.keys.iter().zip(&exclude.classes) {
+                    if !key.is_empty() {
+                        self.need_key_column(table, key);
+                    }
+                    if class.is_none() {
+                        self.need_class(table, key, &exclude.method);
+                    }
                 }
+                self.key_name_error(table, def, None);
                 if !(only && self.is_partitioned(table)) {
                     self.build_index(table, &|_| false);
                 }
@@ -69,16 +81,34 @@ impl Builder<'_> {
         }
     }
 
-    /// The locks on partitions, where a key goes to them: from 18 on each is altered as the parent is.
-    fn lock_key(&mut self, table: &Name, only: bool, primary: bool) {
-        if only || !self.is_partitioned(table) {
+    /// The locks on what is below: from 18 on it is altered as the table is, before it where a primary key makes columns
+    /// NOT NULL.
+    fn lock_key(&mut self, table: &Name, only: bool, def: &ConstraintDef) {
+        if only {
             return;
         }
-        for partition in self.catalog.descendants(table) {
-            self.lock(&partition, Share);
-            if primary || self.version(18) {
-                self.lock(&partition, AccessExclusive);
+        let nullable = |column: &String| !self.column(table, column).is_some_and(|own| own.not_null);
+        let fills = matches!(def.kind, ConstraintKindDef::PrimaryKey(_)) && def.columns.iter().any(nullable);
+        let altered = fills || self.version(18);
+        let built = self.is_partitioned(table);
+        for below in self.catalog.descendants(table) {
+            if built {
+                self.lock(&below, Share);
             }
+            if altered {
+                self.lock(&below, AccessExclusive);
+            }
+        }
+    }
+
+    /// The index of a key takes its constraint's name among all relations.
+    fn key_name_error(&mut self, table: &Name, def: &ConstraintDef, replaced: Option<&str>) {
+        let Some(name) = def.name.as_deref().filter(|name| Some(*name) != replaced) else {
+            return;
+        };
+        let taken = table.sibling(name);
+        if self.catalog.index(&taken).is_some() || self.catalog.relation(&taken).is_some() {
+            self.fails("42P07", format!("relation \"{name}\" already exists"));
         }
     }
 
@@ -140,7 +170,7 @@ impl Builder<'_> {
         if is_check && rel.kind == RelationKind::PartitionedTable && not_inherited {
             self.fails("42P16", "cannot add NO INHERIT constraint to partitioned table");
         }
-        if is_check && only && has_children && !not_inherited {
+        if only && has_children && !not_inherited {
             self.fails("42P16", "constraint must be added to child tables too");
         }
         if !rel.columns.is_empty() && !is_check {
@@ -231,7 +261,8 @@ impl Builder<'_> {
     }
 
     pub(super) fn drop_constraint(&mut self, table: &Name, only: bool, name: &str, if_exists: bool, cascade: bool) {
-        self.family_lock(table, only, AccessExclusive);
+        // With ONLY too: the children's constraint becomes their own.
+        self.lock_family(table, AccessExclusive);
         let Some(rel) = self.catalog.relation(table) else {
             return;
         };
@@ -244,6 +275,16 @@ impl Builder<'_> {
             }
             return;
         };
+        if constraint.inherited {
+            self.fails("42P16", format!("cannot drop inherited constraint \"{name}\""));
+        }
+        let has_partitions = self.is_partitioned(table) && self.catalog.children(table).next().is_some();
+        if only && has_partitions && matches!(constraint.kind, ConstraintKind::Check(_) | ConstraintKind::NotNull) {
+            self.fails(
+                "42P16",
+                "cannot remove constraint from only the partitioned table when partitions exist",
+            );
+        }
         if let Some(parent) = super::create::referenced(&constraint) {
             self.lock_family(&parent, AccessExclusive);
         }
@@ -294,6 +335,18 @@ impl Builder<'_> {
                 format!("constraint \"{name}\" of relation \"{}\" does not exist", table.name),
             );
         };
+        let is_checked = match constraint.kind {
+            ConstraintKind::Check(_) | ConstraintKind::ForeignKey { .. } | ConstraintKind::NotNull => true,
+            ConstraintKind::PrimaryKey | ConstraintKind::Unique | ConstraintKind::Exclude | ConstraintKind::Trigger => {
+                false
+            }
+        };
+        if !is_checked {
+            self.fails(
+                "42809",
+                format!("constraint \"{name}\" is not a foreign key or check constraint"),
+            );
+        }
         if constraint.valid {
             return;
         }

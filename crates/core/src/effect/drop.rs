@@ -217,6 +217,15 @@ impl Builder<'_> {
                 if let Some(table) = self.existing(&rename.name, rename.if_exists) {
                     self.lock_family(&table, AccessExclusive);
                     let rel = self.catalog.relation(&table);
+                    let missing = rel.is_some_and(|rel| {
+                        let named = rename.member.as_deref().unwrap_or_default();
+                        !rel.columns.is_empty() && rel.constraint(named).is_none()
+                    });
+                    if rename.object == ObjectKind::Constraint && missing {
+                        let named = rename.member.clone().unwrap_or_default();
+                        self.fails("42704", format!("constraint \"{named}\" does not exist"));
+                    }
+                    let rel = self.catalog.relation(&table);
                     let served = rel.and_then(|rel| rel.indexes.iter().find(|own| own.constraint == rename.member));
                     if let (ObjectKind::Constraint, Some(index)) = (rename.object, served.map(|own| own.name.clone())) {
                         self.lock_index(&table, &index, ShareUpdateExclusive);
@@ -241,7 +250,13 @@ impl Builder<'_> {
 
     fn rename_index(&mut self, rename: &Rename) {
         match self.known_index(&rename.name) {
-            Some((table, index)) => self.lock_index(&table, &index.name, ShareUpdateExclusive),
+            Some((table, index)) => {
+                self.lock_index(&table, &index.name, ShareUpdateExclusive);
+                let taken = table.sibling(&rename.to);
+                if self.catalog.index(&taken).is_some() || self.catalog.relation(&taken).is_some() {
+                    self.fails("42P07", format!("relation \"{}\" already exists", rename.to));
+                }
+            }
             None if rename.if_exists => {}
             None => self.fails("42P01", format!("relation \"{}\" does not exist", rename.name)),
         }

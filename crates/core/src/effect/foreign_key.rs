@@ -24,7 +24,9 @@ impl Builder<'_> {
         else {
             return;
         };
-        self.family_lock(table, only || !self.is_partitioned(table), ShareRowExclusive);
+        // From 18 on children by inheritance are prepared as partitions are.
+        let alone = only || !self.is_partitioned(table) && !self.version(18);
+        self.family_lock(table, alone, ShareRowExclusive);
         let Some(parent) = self.existing(references, false) else {
             return;
         };

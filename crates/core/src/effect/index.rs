@@ -113,11 +113,11 @@ impl Builder<'_> {
         self.lock_index(table, &index.name, ShareUpdateExclusive);
         self.lock(&partition, AccessShare);
         self.lock_index(&partition, &own.name, AccessExclusive);
+        self.lock(table, AccessShare);
         let parent = table.sibling(&index.name);
         if own.parent.as_ref() == Some(&parent) {
             return;
         }
-        self.lock(table, AccessShare);
         let is_child = self
             .catalog
             .relation(&partition)
@@ -137,7 +137,9 @@ impl Builder<'_> {
         // Before it looks for the index, the server looks for the transaction.
         self.effect.outside_transaction |= drop.concurrently;
         let Some((table, index)) = self.known_index(name) else {
-            if !drop.if_exists {
+            if self.catalog.resolve(name).is_some() {
+                self.fails("42809", format!("\"{name}\" is not an index"));
+            } else if !drop.if_exists {
                 self.fails("42704", format!("index \"{name}\" does not exist"));
             }
             return;

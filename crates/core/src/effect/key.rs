@@ -132,10 +132,11 @@ impl Builder<'_> {
     }
 
     fn partition_key_error(&mut self, table: &Name, columns: &[String]) {
-        let Some(key) = self.catalog.relation(table).and_then(|rel| rel.partition_key.as_ref()) else {
-            return;
-        };
-        let whole = key.columns.iter().all(|column| columns.contains(column));
+        // A partition may be divided further, by another key.
+        let below = self.catalog.descendants(table);
+        let family = std::iter::once(table).chain(&below);
+        let keys = family.filter_map(|name| self.catalog.relation(name)?.partition_key.as_ref());
+        let whole = keys.flat_map(|key| &key.columns).all(|column| columns.contains(column));
         if !whole {
             self.fails(
                 "0A000",

@@ -6,7 +6,7 @@
 use super::Builder;
 use super::hanging::TypeError;
 use super::types::{Cast, Shape, Type, assignment, explicit, has_default_class, split};
-use crate::catalog::{ConstraintKind, Generated, Index};
+use crate::catalog::{Constraint, ConstraintKind, Generated, Index};
 use crate::lock::LockMode::{AccessExclusive, AccessShare, Share, ShareRowExclusive, ShareUpdateExclusive};
 use crate::quote::Name;
 use crate::sql::TypeRef;
@@ -16,8 +16,18 @@ use crate::step::Work;
 pub(super) struct TypeChange<'a> {
     pub(super) column: &'a str,
     pub(super) to: &'a TypeRef,
-    pub(super) using: Option<&'a str>,
+    pub(super) using: bool,
+    pub(super) cast: Option<&'a TypeRef>,
     pub(super) collate: bool,
+    /// All columns whose type the statement changes.
+    pub(super) columns: Vec<&'a str>,
+}
+
+impl TypeChange<'_> {
+    /// `USING column::type` of the new type changes nothing that the change itself would not.
+    fn is_plain(&self) -> bool {
+        !self.using || self.cast.is_some_and(|cast| cast == self.to)
+    }
 }
 
 impl Builder<'_> {
@@ -39,10 +49,9 @@ impl Builder<'_> {
                 .as_str(),
             "UTC" | "ETC/UTC" | "GMT" | "ETC/GMT" | "ZULU" | "UCT"
         );
-        let plain_using = change.using.is_none_or(|using| is_plain_cast(using, column));
         let (before, after) = (&found.type_name, self.effective_type(change.to));
         let same_domain = before == &change.to.display;
-        let free = plain_using && (same_domain || !to.checked) && is_free(&from, &to, (before, &after), utc);
+        let free = change.is_plain() && (same_domain || !to.checked) && is_free(&from, &to, (before, &after), utc);
         let shared = self
             .catalog
             .relation(table)
@@ -51,13 +60,15 @@ impl Builder<'_> {
             if free {
                 let kept = keeps_index(&from, &to) && !change.collate;
                 self.remake_indexes(&name, column, kept);
-            } else if !self.is_partitioned(&name) {
+            } else if self.is_partitioned(&name) {
+                self.remake_parents(&name, column);
+            } else {
                 self.rewrite(&name);
             }
             if self.version(14) && self.has_statistics(&name, column) {
                 self.lock(&name, ShareUpdateExclusive);
             }
-            self.remake_keys(&name, column, free);
+            self.remake_keys(&name, change, free);
         }
         if shared && !free {
             let to = &change.to.display;
@@ -75,7 +86,7 @@ impl Builder<'_> {
         };
         self.type_error(change.to);
         let generated = matches!(found.generated, Generated::Stored | Generated::Virtual);
-        if generated && change.using.is_some() {
+        if generated && change.using {
             self.fails("42611", "cannot specify USING when altering type of generated column");
         }
         if self.is_inherited(table, column) {
@@ -93,16 +104,26 @@ impl Builder<'_> {
                 format!("type of inherited column \"{column}\" must be changed in child tables too"),
             );
         }
-        let cast = match change.using {
-            None => assignment(from, to).map(|cast| ("42804", cast)),
-            Some(using) if is_plain_cast(using, column) => explicit(from, to).map(|cast| ("42846", cast)),
-            Some(_) => None,
+        let error = match (change.using, change.cast) {
+            (false, _) => (assignment(from, to) == Some(Cast::Missing)).then_some("42804"),
+            (true, None) => None,
+            (true, Some(cast)) => {
+                let middle = Type::of_ref(self.catalog, cast);
+                if explicit(from, &middle) == Some(Cast::Missing) {
+                    Some("42846")
+                } else {
+                    (assignment(&middle, to) == Some(Cast::Missing)).then_some("42804")
+                }
+            }
         };
-        if let Some((sqlstate, Cast::Missing)) = cast {
+        if let Some(sqlstate) = error {
             self.fails(
                 sqlstate,
                 format!("column \"{column}\" cannot be cast to type {}", change.to.display),
             );
+        }
+        if found.generated == Generated::Identity {
+            self.identity_type_error(to);
         }
         self.row_type_error(table);
         for name in std::iter::once(table.clone()).chain(self.catalog.descendants(table)) {
@@ -113,9 +134,6 @@ impl Builder<'_> {
                 };
                 self.fails(sqlstate, format!("cannot alter type of a column used by {}", user.what));
             }
-        }
-        if found.generated == Generated::Identity {
-            self.identity_type_error(to);
         }
         if let (Some(default), Generated::No) = (&found.default, found.generated) {
             let of = default_type(self.catalog, &default.sql, from);
@@ -171,7 +189,8 @@ impl Builder<'_> {
         for index in indexes {
             self.lock(table, Share);
             self.lock_index(table, &index.name, AccessExclusive);
-            if kept && index.expressions.is_none() && index.predicate.is_none() {
+            // An index of a partition that hangs on its parent's is built anew with that.
+            if kept && index.expressions.is_none() && index.predicate.is_none() && index.parent.is_none() {
                 self.lock_index(table, &index.name, AccessShare);
             } else {
                 self.work_family(table, Work::IndexBuild);
@@ -182,30 +201,59 @@ impl Builder<'_> {
         }
     }
 
-    /// Foreign keys on the column, and those that point at it, are dropped and added again.
-    fn remake_keys(&mut self, table: &Name, column: &str, free: bool) {
-        for parent in self.is_foreign_key_column(table, column) {
-            self.remake_key((table, column), table, &parent, free);
-        }
-        for child in self.pointing_at(table, column) {
-            self.remake_key((table, column), &child, table, free);
+    /// The indexes of a partitioned table, which hold nothing themselves.
+    fn remake_parents(&mut self, table: &Name, column: &str) {
+        let indexes = self.catalog.relation(table).map_or(&[][..], |rel| &rel.indexes);
+        let indexes: Vec<String> = indexes
+            .iter()
+            .filter(|index| index.uses(column))
+            .map(|index| index.name.clone())
+            .collect();
+        for index in indexes {
+            self.lock(table, Share);
+            self.lock_index(table, &index, AccessExclusive);
         }
     }
 
-    fn remake_key(&mut self, (table, column): (&Name, &str), child: &Name, parent: &Name, free: bool) {
+    /// Foreign keys on the column, and those that point at it, are dropped and added again.
+    fn remake_keys(&mut self, table: &Name, change: &TypeChange<'_>, free: bool) {
+        let column = change.column;
+        let own = self.catalog.relation(table).map_or(&[][..], |rel| &rel.constraints);
+        let own = own.iter().filter(|key| key.columns.iter().any(|name| name == column));
+        let own: Vec<(Name, Constraint)> = own.map(|key| (table.clone(), key.clone())).collect();
+        let pointing = self.catalog.referencing(table).filter(|(_, key)| {
+            matches!(&key.kind, ConstraintKind::ForeignKey { columns, .. } if columns.iter().any(|own| own == column))
+        });
+        let pointing: Vec<(Name, Constraint)> = pointing.map(|(child, key)| (child.clone(), key.clone())).collect();
+        for (child, key) in own.into_iter().chain(pointing) {
+            if let Some(parent) = super::create::referenced(&key).filter(|_| !key.inherited) {
+                self.remake_key((table, change), &child, &parent, free || !key.valid);
+            }
+        }
+    }
+
+    fn remake_key(&mut self, (table, change): (&Name, &TypeChange<'_>), child: &Name, parent: &Name, trusted: bool) {
         for side in [child, parent] {
             self.lock(side, AccessExclusive);
             self.lock(side, ShareRowExclusive);
             self.lock(side, AccessShare);
+            if self.is_partitioned(side) {
+                self.lock_family(side, ShareRowExclusive);
+            }
         }
-        if !free {
+        if !trusted {
             let leaves = self.leaves(child);
-            // The indexes on the column are new by then.
-            self.check_key_beside(&leaves, parent, false, &|of, index| of == table && index.uses(column));
+            let mut family = self.catalog.descendants(table);
+            family.push(table.clone());
+            // The indexes on the columns are new by then.
+            let new = |of: &Name, index: &Index| {
+                family.contains(of) && change.columns.iter().any(|column| index.uses(column))
+            };
+            self.check_key_beside(&leaves, parent, false, &new);
         }
     }
 
-    fn has_statistics(&self, table: &Name, column: &str) -> bool {
+    pub(super) fn has_statistics(&self, table: &Name, column: &str) -> bool {
         let rel = self.catalog.relation(table);
         rel.is_some_and(|rel| rel.statistics.iter().any(|own| own.columns.contains(column)))
     }
@@ -221,12 +269,6 @@ fn default_type(catalog: &crate::catalog::Catalog, sql: &str, column: &Type) -> 
         return plain.then(|| column.clone());
     }
     super::definition::type_of(catalog, sql)
-}
-
-/// `USING c::type` changes nothing that the cast itself would not.
-fn is_plain_cast(using: &str, column: &str) -> bool {
-    let head = using.split("::").next().unwrap_or(using).trim().trim_matches('"');
-    using.contains("::") && !using.contains('(') && head == column && using.matches("::").count() == 1
 }
 
 /// Whether the rows stay as they are; `utc` says that the session's `TimeZone` is UTC.
@@ -249,10 +291,14 @@ fn is_free(from: &Type, to: &Type, (before, after): (&str, &str), utc: bool) -> 
             }
             ("timestamp without time zone", "timestamp with time zone")
             | ("timestamp with time zone", "timestamp without time zone") => utc && wider(old, new),
-            (same, other) if same == other => old == new || MODIFIED.contains(&same) && wider(old, new),
+            (same, other) if same == other => {
+                old == new || new.is_empty() || MODIFIED.contains(&same) && wider(old, new)
+            }
             _ => new.is_empty() && assignment(from, to) == Some(Cast::Binary),
         },
-        (Shape::Array(one), Shape::Array(other)) => one.shape == other.shape && one.modifiers == other.modifiers,
+        (Shape::Array(one), Shape::Array(other)) => {
+            one.shape == other.shape && (one.modifiers == other.modifiers || other.modifiers.is_empty())
+        }
         (Shape::Enum(one), Shape::Enum(other)) | (Shape::Composite(one), Shape::Composite(other)) => one == other,
         // An extension's type is known by its name alone: citext is text to the rows.
         (Shape::BuiltIn(text), Shape::Unknown) => is_text(text) && is_citext(after),

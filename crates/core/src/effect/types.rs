@@ -97,6 +97,15 @@ impl Type {
         }
     }
 
+    /// Whether every value has the same length, so that none is ever compressed or moved out of its row.
+    pub(super) fn is_fixed(&self) -> bool {
+        match &self.shape {
+            Shape::Enum(_) => true,
+            Shape::BuiltIn(name) => name.starts_with("reg") || FIXED.contains(&name.as_str()),
+            Shape::Composite(_) | Shape::Array(_) | Shape::Unknown => false,
+        }
+    }
+
     fn name(&self) -> Option<&str> {
         match &self.shape {
             Shape::BuiltIn(name) => Some(name),
@@ -143,6 +152,7 @@ const FAMILIES: &[&[&str]] = &[
     &["real", "double precision"],
     &["date", "timestamp without time zone", "timestamp with time zone"],
     &["text", "character varying", "name"],
+    &["inet", "cidr"],
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -311,6 +321,39 @@ const BINARY: &[(&str, &str)] = &[
     ("xml", "character"),
     ("xml", "character varying"),
     ("xml", "text"),
+];
+
+/// Built-in types whose values all have the same length.
+const FIXED: &[&str] = &[
+    "smallint",
+    "integer",
+    "bigint",
+    "real",
+    "double precision",
+    "boolean",
+    "date",
+    "timestamp without time zone",
+    "timestamp with time zone",
+    "time without time zone",
+    "time with time zone",
+    "interval",
+    "uuid",
+    "macaddr",
+    "macaddr8",
+    "money",
+    "oid",
+    "name",
+    "\"char\"",
+    "point",
+    "box",
+    "line",
+    "lseg",
+    "circle",
+    "pg_lsn",
+    "xid",
+    "xid8",
+    "cid",
+    "tid",
 ];
 
 /// Built-in types that no default class of btree orders.

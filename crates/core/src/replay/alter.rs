@@ -173,7 +173,7 @@ fn apply_to(catalog: &mut Catalog, table: &Name, reach: Reach, action: &ActionKi
             each_column(catalog, table, column, |c| c.generated = Generated::Identity);
             Guessed
         }
-        ActionKind::DropIdentity { column } => {
+        ActionKind::DropIdentity { column, .. } => {
             each_column(catalog, table, column, |c| c.generated = Generated::No);
             catalog.relations.retain(|_, rel| {
                 let of = rel.owned_by.as_ref();
@@ -181,7 +181,7 @@ fn apply_to(catalog: &mut Catalog, table: &Name, reach: Reach, action: &ActionKi
             });
             Guessed
         }
-        ActionKind::DropExpression { column } => {
+        ActionKind::DropExpression { column, .. } => {
             each_column(catalog, table, column, |c| {
                 c.generated = Generated::No;
                 c.default = None;

@@ -177,6 +177,8 @@ pub struct ExcludeDef {
     pub keys: Vec<String>,
     /// The name PostgreSQL gives each key when it names the index.
     pub key_names: Vec<String>,
+    /// The operator class of each key, where one is written.
+    pub classes: Vec<Option<String>>,
     /// What the expression keys use.
     pub expressions: Option<Expression>,
     /// `WHERE`.
@@ -255,6 +257,8 @@ pub enum ActionKind {
         column: String,
         to: TypeRef,
         using: Option<Expression>,
+        /// The type in `USING column::type`, where that is all.
+        cast: Option<TypeRef>,
         collate: bool,
     },
     AddConstraint(ConstraintDef),
@@ -275,15 +279,19 @@ pub enum ActionKind {
     },
     SetIdentity {
         column: String,
+        /// Something of its sequence changes.
+        sequence: bool,
     },
     DropIdentity {
         column: String,
+        if_exists: bool,
     },
     SetExpression {
         column: String,
     },
     DropExpression {
         column: String,
+        if_exists: bool,
     },
     AttachPartition {
         child: NameRef,
@@ -301,6 +309,8 @@ pub enum ActionKind {
     /// `SET STORAGE`, `SET COMPRESSION`.
     ColumnStorage {
         column: String,
+        /// `PLAIN` or `DEFAULT`, which every type can have.
+        plain: bool,
     },
     /// `SET (fillfactor = …)`, `RESET (…)`.
     RelationOptions,

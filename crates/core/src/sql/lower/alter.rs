@@ -1,9 +1,9 @@
 //! `ALTER TABLE` and its actions.
 
-use super::super::{Action, ActionKind, AlterTable, Kind, ObjectKind};
+use super::super::{Action, ActionKind, AlterTable, Kind, ObjectKind, TypeRef};
 use super::definition::{column_def, constraint_def};
 use super::expr::{deparse, expression, placeholder};
-use super::names::{relation, type_ref};
+use super::names::{relation, text, type_ref};
 use super::table::partition_bound;
 use crate::catalog::ReplicaIdentity;
 use crate::quote::SqlText;
@@ -98,6 +98,7 @@ fn action_kind(cmd: &AlterTableCmd) -> Option<ActionKind> {
                 column: column(),
                 to: c.type_name.as_ref().map(type_ref)?,
                 using: c.raw_default.as_ref().map(|e| expression(e)),
+                cast: c.raw_default.as_deref().and_then(|using| cast_of(using, &cmd.name)),
                 collate: c.coll_clause.is_some(),
             },
             _ => return None,
@@ -124,10 +125,19 @@ fn action_kind(cmd: &AlterTableCmd) -> Option<ActionKind> {
             _ => return None,
         },
         At::AtAddIdentity => ActionKind::AddIdentity { column: column() },
-        At::AtSetIdentity => ActionKind::SetIdentity { column: column() },
-        At::AtDropIdentity => ActionKind::DropIdentity { column: column() },
+        At::AtSetIdentity => ActionKind::SetIdentity {
+            column: column(),
+            sequence: matches!(def, Some(NodeEnum::List(options)) if options.items.iter().any(changes_sequence)),
+        },
+        At::AtDropIdentity => ActionKind::DropIdentity {
+            column: column(),
+            if_exists: cmd.missing_ok,
+        },
         At::AtSetExpression => ActionKind::SetExpression { column: column() },
-        At::AtDropExpression => ActionKind::DropExpression { column: column() },
+        At::AtDropExpression => ActionKind::DropExpression {
+            column: column(),
+            if_exists: cmd.missing_ok,
+        },
         At::AtAttachPartition => match def? {
             NodeEnum::PartitionCmd(p) => ActionKind::AttachPartition {
                 child: relation(p.name.as_ref()?),
@@ -145,7 +155,11 @@ fn action_kind(cmd: &AlterTableCmd) -> Option<ActionKind> {
             _ => return None,
         },
         At::AtSetStatistics | At::AtSetOptions | At::AtResetOptions => ActionKind::ColumnOptions { column: column() },
-        At::AtSetStorage | At::AtSetCompression => ActionKind::ColumnStorage { column: column() },
+        At::AtSetStorage | At::AtSetCompression => ActionKind::ColumnStorage {
+            column: column(),
+            plain: matches!(def, Some(NodeEnum::String(word))
+                if word.sval.eq_ignore_ascii_case("plain") || word.sval.eq_ignore_ascii_case("default")),
+        },
         At::AtSetRelOptions | At::AtResetRelOptions | At::AtReplaceRelOptions => ActionKind::RelationOptions,
         At::AtClusterOn => ActionKind::ClusterOn { index: Some(name()) },
         At::AtDropCluster => ActionKind::ClusterOn { index: None },
@@ -211,4 +225,21 @@ fn action_kind(cmd: &AlterTableCmd) -> Option<ActionKind> {
             tag: format!("{other:?}"),
         },
     })
+}
+
+/// The type in `column::type`.
+fn cast_of(using: &Node, column: &str) -> Option<TypeRef> {
+    let Some(NodeEnum::TypeCast(cast)) = &using.node else {
+        return None;
+    };
+    let Some(NodeEnum::ColumnRef(named)) = cast.arg.as_ref()?.node.as_ref() else {
+        return None;
+    };
+    let is_column = named.fields.last().and_then(text).as_deref() == Some(column);
+    cast.type_name.as_ref().filter(|_| is_column).map(type_ref)
+}
+
+/// `SET GENERATED ALWAYS` is about the column alone.
+fn changes_sequence(option: &Node) -> bool {
+    matches!(&option.node, Some(NodeEnum::DefElem(option)) if option.defname != "generated")
 }

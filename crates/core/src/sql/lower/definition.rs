@@ -230,6 +230,10 @@ fn exclude_def(constraint: &Constraint) -> ExcludeDef {
         method: constraint.access_method.clone(),
         keys: elements.iter().map(|element| key_column(element)).collect(),
         key_names: elements.iter().map(|element| key_name(element)).collect(),
+        classes: elements
+            .iter()
+            .map(|element| element.opclass.last().and_then(text))
+            .collect(),
         expressions: key_expressions(&elements),
         predicate: constraint.where_clause.as_ref().map(|predicate| expression(predicate)),
     }
