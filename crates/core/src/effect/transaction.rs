@@ -24,6 +24,15 @@ pub struct Transaction {
     known: BTreeSet<(Name, LockMode)>,
     labels: Vec<Label>,
     made: BTreeSet<Name>,
+    savepoints: Vec<Savepoint>,
+}
+
+/// How much there was when it was set.
+#[derive(Debug, Clone)]
+struct Savepoint {
+    name: String,
+    held: usize,
+    labels: usize,
 }
 
 /// An enum label that is not committed yet.
@@ -43,6 +52,7 @@ impl Transaction {
             known: BTreeSet::new(),
             labels: Vec::new(),
             made: BTreeSet::new(),
+            savepoints: Vec::new(),
         }
     }
 
@@ -75,6 +85,12 @@ impl Transaction {
                 self.block = false;
                 self.forget();
             }
+            Kind::Transaction(TransactionVerb::Savepoint(name)) => self.savepoints.push(Savepoint {
+                name: name.clone(),
+                held: self.held.len(),
+                labels: self.labels.len(),
+            }),
+            Kind::Transaction(TransactionVerb::RollbackTo(name)) => self.back_to(name),
             Kind::CreateEnum { name, .. } => {
                 self.made.insert(catalog.target(name));
             }
@@ -99,11 +115,22 @@ impl Transaction {
         }
     }
 
+    /// What was taken behind a savepoint is let go with it.
+    fn back_to(&mut self, name: &str) {
+        let Some(at) = self.savepoints.iter().rposition(|savepoint| savepoint.name == name) else {
+            return;
+        };
+        self.held.truncate(self.savepoints[at].held);
+        self.labels.truncate(self.savepoints[at].labels);
+        self.savepoints.truncate(at + 1);
+    }
+
     fn forget(&mut self) {
         self.held.clear();
         self.known.clear();
         self.labels.clear();
         self.made.clear();
+        self.savepoints.clear();
     }
 }
 

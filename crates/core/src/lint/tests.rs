@@ -1,3 +1,5 @@
+mod knowledge;
+
 use super::*;
 use crate::finding::Severity;
 use crate::migration::TransactionModel;
