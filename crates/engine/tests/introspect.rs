@@ -5,7 +5,7 @@ use nonstop_core::catalog::{
     Catalog, ConstraintKind, Generated, Index, Origin, Relation, RelationKind, Size, TypeDef, Volatility,
 };
 use nonstop_core::quote::Name;
-use nonstop_engine::introspect::introspect;
+use nonstop_engine::introspect::{introspect, read_counters};
 use std::collections::BTreeSet;
 use testkit::{TestDatabase, each_major};
 
@@ -412,6 +412,36 @@ async fn a_role_that_may_read_nothing_still_gets_the_schema() {
         let table = relation(&catalog, "public", "t");
         assert_eq!((table.columns.len(), table.size), (1, None));
         database.run(&format!("DROP ROLE {role}")).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn how_far_sequences_have_counted() {
+    each_major(async |server| {
+        let database = server.database().await;
+        let client = database.connect().await;
+        let sql =
+            "CREATE TABLE t (id serial, n int GENERATED ALWAYS AS IDENTITY); SELECT setval('t_id_seq', 2000000000)";
+        client.batch_execute(sql).await.unwrap();
+        let mut catalog = read(&database).await;
+        let last = |catalog: &Catalog, name: &str| catalog.relation(&Name::new("public", name)).unwrap().last_value;
+        assert_eq!(last(&catalog, "t_id_seq"), None);
+        read_counters(&client, &mut catalog).await.unwrap();
+        assert_eq!(last(&catalog, "t_id_seq"), Some(2_000_000_000));
+        assert_eq!(last(&catalog, "t_n_seq"), None);
+
+        // Nobody is waited for.
+        let holder = database.connect().await;
+        holder.batch_execute("BEGIN; LOCK TABLE t").await.unwrap();
+        holder
+            .batch_execute("ALTER SEQUENCE t_id_seq OWNER TO CURRENT_USER")
+            .await
+            .unwrap();
+        let mut catalog = read(&database).await;
+        read_counters(&client, &mut catalog).await.unwrap();
+        assert_eq!(last(&catalog, "t_id_seq"), None);
+        holder.batch_execute("ROLLBACK").await.unwrap();
     })
     .await;
 }

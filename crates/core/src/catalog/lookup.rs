@@ -151,6 +151,7 @@ impl Relation {
             partition_key: None,
             reads: BTreeMap::new(),
             owned_by: None,
+            last_value: None,
             owner: None,
             of_type: None,
             detach_pending: false,

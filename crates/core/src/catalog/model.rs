@@ -70,6 +70,9 @@ pub struct Relation {
     pub reads: BTreeMap<Name, BTreeSet<String>>,
     /// For an owned sequence: the table and column.
     pub owned_by: Option<(Name, String)>,
+    /// For a sequence: the last number that it gave, where somebody asked the server.
+    #[serde(default)]
+    pub last_value: Option<i64>,
     /// Its owner, where it is known.
     #[serde(default)]
     pub owner: Option<String>,

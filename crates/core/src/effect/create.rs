@@ -8,7 +8,7 @@ use crate::sql::{ConstraintKindDef, CreateTable};
 
 impl Builder<'_> {
     pub(super) fn create_table(&mut self, create: &CreateTable) {
-        let name = self.catalog.target(&create.name);
+        let name = self.catalog.target_of(&create.name, create.temporary);
         if self.catalog.relations.contains_key(&name) {
             if !create.if_not_exists {
                 self.fails("42P07", format!("relation \"{}\" already exists", create.name));

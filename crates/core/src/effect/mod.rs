@@ -326,13 +326,14 @@ impl Builder<'_> {
             Kind::CreateView {
                 name,
                 replace,
-                query,
+                temporary,
                 columns,
+                query,
                 select,
-                ..
             } => {
-                self.create_view(name, *replace, query);
-                self.keep_columns(name, columns, select);
+                let name = self.catalog.target_of(name, *temporary);
+                self.create_view(&name, *replace, query);
+                self.keep_columns(&name, columns, select);
             }
             Kind::Refresh {
                 name,

@@ -9,7 +9,7 @@ use crate::step::Work;
 
 impl Builder<'_> {
     pub(super) fn create_table_as(&mut self, create: &CreateTableAs) {
-        let name = self.catalog.target(&create.name);
+        let name = self.catalog.target_of(&create.name, create.temporary);
         if self.catalog.relations.contains_key(&name) {
             if !create.if_not_exists {
                 self.fails("42P07", format!("relation \"{}\" already exists", create.name));
@@ -24,21 +24,20 @@ impl Builder<'_> {
         }
     }
 
-    pub(super) fn create_view(&mut self, name: &NameRef, replace: bool, query: &Query) {
-        let target = self.catalog.target(name);
-        if self.catalog.relations.contains_key(&target) {
+    pub(super) fn create_view(&mut self, name: &Name, replace: bool, query: &Query) {
+        if self.catalog.relations.contains_key(name) {
             if replace {
-                self.lock(&target, AccessExclusive);
+                self.lock(name, AccessExclusive);
             } else {
-                self.fails("42P07", format!("relation \"{name}\" already exists"));
+                self.fails("42P07", format!("relation \"{}\" already exists", name.name));
             }
         }
         self.lock_refs(&query.reads, AccessShare);
     }
 
     /// `checkViewColumns`: a view that is replaced keeps its columns; new ones come behind them.
-    pub(super) fn keep_columns(&mut self, name: &NameRef, columns: &[String], select: &Select) {
-        let old = self.catalog.relation(&self.catalog.target(name));
+    pub(super) fn keep_columns(&mut self, name: &Name, columns: &[String], select: &Select) {
+        let old = self.catalog.relation(name);
         let Some(old) = old.filter(|rel| rel.kind == RelationKind::View && !rel.columns.is_empty()) else {
             return;
         };

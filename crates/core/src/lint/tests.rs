@@ -247,6 +247,43 @@ fn judged_by(before: &str, text: &str, transaction: TransactionModel, policy: &P
     lint(&migration, &file, &script, &mut known, policy)
 }
 
+/// What only a database tells.
+#[test]
+fn a_key_near_its_end_is_found_once() {
+    let file = |text: &str| SourceFile::new("m.sql", text);
+    let parse = |text: &str| sql::parse(&file(text)).unwrap();
+    let mut known = Knowledge {
+        catalog: Catalog::empty(ServerVersion::of_major(15)),
+        is_complete: true,
+        small_rows: 10_000,
+    };
+    known.pass(
+        TransactionModel::Message,
+        &parse("CREATE TABLE t (id serial PRIMARY KEY)"),
+    );
+    known.catalog.settle();
+    let mut said = |last: i64| -> Vec<String> {
+        for relation in known.catalog.relations.values_mut() {
+            relation.last_value = relation.owned_by.is_some().then_some(last);
+        }
+        let text = "ALTER TABLE t ADD COLUMN a int; INSERT INTO t (a) VALUES (1)";
+        let migration = Migration {
+            name: "m".to_owned(),
+            up: Some(file(text)),
+            path: "m.sql".to_owned(),
+            down: None,
+            checksum: String::new(),
+            transaction: TransactionModel::Message,
+        };
+        let mut known = known.clone();
+        let judged = lint(&migration, &file(text), &parse(text), &mut known, &Policy::default());
+        judged.findings.into_iter().map(|finding| finding.message).collect()
+    };
+    assert_eq!(said(1_000_000_000), [""; 0]);
+    let near = said(2_000_000_000);
+    assert!(near.len() == 1 && near[0].starts_with("93 %"), "{near:?}");
+}
+
 #[test]
 fn the_transaction_decides() {
     let text = "ALTER TABLE t ADD CONSTRAINT k CHECK (b > 0) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT k; \

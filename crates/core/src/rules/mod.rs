@@ -53,6 +53,7 @@ pub(crate) mod function_still_uses_it;
 pub(crate) mod identifier_too_long;
 pub(crate) mod identity_starts_at_one;
 pub(crate) mod index_repeats_another;
+pub(crate) mod integer_key_near_its_end;
 pub(crate) mod lock_table_stops_traffic;
 pub(crate) mod locks_many_tables;
 pub(crate) mod locks_unnamed_table;
@@ -158,6 +159,7 @@ pub static ALL: &[&Rule] = &[
     &drop_unique_breaks_upserts::RULE,
     &identity_starts_at_one::RULE,
     &sequence_stays_integer::RULE,
+    &integer_key_near_its_end::RULE,
     &table_swap_leaves_followers::RULE,
     &foreign_key_without_index::RULE,
     &foreign_key_type_differs::RULE,

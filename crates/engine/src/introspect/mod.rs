@@ -4,6 +4,7 @@
 //! by oid. System schemas, temporary relations and our own schema `nonstop` are left out.
 
 mod constraints;
+mod counters;
 mod dependents;
 mod expression;
 mod indexes;
@@ -11,6 +12,8 @@ mod objects;
 mod publications;
 mod relations;
 mod sizes;
+
+pub use counters::read_counters;
 
 use nonstop_core::catalog::Catalog;
 use nonstop_core::quote::Name;

@@ -24,7 +24,7 @@ use nonstop_core::lint::{self, Policy};
 use nonstop_core::sql::with_room;
 use nonstop_core::version::ServerVersion;
 use nonstop_engine::history::Diagnosis;
-use nonstop_engine::introspect::introspect;
+use nonstop_engine::introspect::{introspect, read_counters};
 use nonstop_engine::manage;
 use nonstop_engine::session::Session;
 use std::path::{Path, PathBuf};
@@ -244,8 +244,11 @@ fn live(
         let session = Session::open(&target, "migration:check").await?;
         let search_path = [target.schema.clone()];
         let catalog = introspect(session.client(), &search_path, small_rows).await;
-        let catalog = catalog
+        let mut catalog = catalog
             .map_err(|error| Problem::new(Exit::Database, format_args!("cannot read the live catalog: {error}")))?;
+        read_counters(session.client(), &mut catalog)
+            .await
+            .map_err(|error| Problem::new(Exit::Database, format_args!("cannot read the sequences: {error}")))?;
         session.close().await;
         Ok((catalog, status.history))
     })
