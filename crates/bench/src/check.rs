@@ -80,8 +80,12 @@ async fn histories() -> Result<()> {
 async fn growth(folder: &Path) -> Result<()> {
     let forms: [(&str, fn(usize) -> String); 3] = [
         ("INSERT", |at| format!("INSERT INTO t VALUES ({at}, 'a row');\n")),
-        ("CREATE TABLE", |at| format!("CREATE TABLE t{at} (id int PRIMARY KEY, name text);\n")),
-        ("ALTER TABLE", |at| format!("ALTER TABLE t{} ALTER COLUMN name SET NOT NULL;\n", at % 100)),
+        ("CREATE TABLE", |at| {
+            format!("CREATE TABLE t{at} (id int PRIMARY KEY, name text);\n")
+        }),
+        ("ALTER TABLE", |at| {
+            format!("ALTER TABLE t{} ALTER COLUMN name SET NOT NULL;\n", at % 100)
+        }),
     ];
     let mut lines = Vec::new();
     for (name, statement) in forms {
