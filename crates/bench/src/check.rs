@@ -76,15 +76,21 @@ async fn histories() -> Result<()> {
     Ok(())
 }
 
+/// Writes the statement of a number.
+type Form = fn(usize) -> String;
+
 /// One file of many statements: whether time grows as the file does, and memory stays small.
 async fn growth(folder: &Path) -> Result<()> {
-    let forms: [(&str, fn(usize) -> String); 3] = [
+    let forms: [(&str, Form); 4] = [
         ("INSERT", |at| format!("INSERT INTO t VALUES ({at}, 'a row');\n")),
         ("CREATE TABLE", |at| {
             format!("CREATE TABLE t{at} (id int PRIMARY KEY, name text);\n")
         }),
         ("ALTER TABLE", |at| {
             format!("ALTER TABLE t{} ALTER COLUMN name SET NOT NULL;\n", at % 100)
+        }),
+        ("CREATE INDEX", |at| {
+            format!("CREATE INDEX i{at} ON t{} (name);\n", at % 100)
         }),
     ];
     let mut lines = Vec::new();
@@ -153,7 +159,7 @@ fn files(folder: &Path, name: &str) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// squawk from PyPI, put under `target` where it is not there yet.
+/// squawk as pip gives it, put under `target` where it is not there yet.
 fn squawk() -> Result<PathBuf> {
     let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/squawk");
     let program = place.join("bin/squawk");
