@@ -13,8 +13,8 @@ rule! {
     /// `ADD COLUMN … NOT NULL` without a default on a table that was there before the migration.
     ///
     /// # Why it hurts
-    /// The statement fails if there is a single row, and from then on every INSERT of code that does not know the
-    /// column yet.
+    /// The statement looks through the table under ACCESS EXCLUSIVE, fails at the first row, and from then on fails
+    /// every INSERT of code that does not know the column yet.
     ///
     /// # The safe way
     /// Add it nullable, or with a default (instant, if it is the same for all rows); deploy the code that writes it,
@@ -35,8 +35,8 @@ rule! {
     /// ALTER TABLE "Tip" ADD COLUMN currency text NOT NULL DEFAULT 'EUR';
     /// ```
     code: "add-required-column-breaks-inserts",
-    severity: Severity::Warning,
-    category: Category::Compat,
+    severity: Severity::Error,
+    category: Category::Blocking,
     help: "Add it nullable or with a default, deploy the code that writes it, and require it later.",
     url: "https://www.postgresql.org/docs/current/ddl-alter.html#DDL-ALTER-ADDING-A-COLUMN",
     check: check,
@@ -45,7 +45,6 @@ rule! {
 fn check(context: &Context<'_>) -> Vec<Found> {
     let is_bare = |column: &ColumnDef| column.inline.is_empty() && column.generated == Generated::No;
     let said = context.breaks(RULE.code).into_iter();
-    // The server looks at the rows, and fails at the first: that is no work to speak of.
     let blocks = context.blocks.iter().filter(|block| match context.action(block) {
         Some(ActionKind::AddColumn { column, .. }) => is_bare(column) && block.work == Work::Scan,
         _ => false,
