@@ -1,5 +1,6 @@
 //! What the user set that decides how statements become steps.
 
+use crate::catalog::Size;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -22,6 +23,12 @@ pub struct PlanSettings {
 
 /// Tables over this many bytes are never small.
 pub const SMALL_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Whether a table of this size is small: at most so many rows, and [`SMALL_BYTES`]. Of unknown size it is not, and with 0
+/// none is.
+pub fn is_small(size: Option<Size>, rows: u64) -> bool {
+    rows > 0 && size.is_some_and(|size| size.rows <= rows && size.bytes <= SMALL_BYTES)
+}
 
 /// What to do with statements that are instant but break code that is running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -94,9 +94,17 @@ impl Catalog {
 
     /// After a migration is done: what it made exists from now on.
     pub fn settle(&mut self) {
-        for rel in self.relations.values_mut() {
-            rel.origin = Origin::Existing;
-            rel.indexes.iter_mut().for_each(|index| index.origin = Origin::Existing);
+        // Relations are shared with copies of the catalog: only what is new is touched.
+        let is_new = |rel: &Relation| {
+            rel.origin != Origin::Existing || rel.indexes.iter().any(|index| index.origin != Origin::Existing)
+        };
+        let new = self.relations.iter().filter(|(_, rel)| is_new(rel));
+        let new: Vec<Name> = new.map(|(name, _)| name.clone()).collect();
+        for name in new {
+            if let Some(rel) = self.relations.get_mut(&name) {
+                rel.origin = Origin::Existing;
+                rel.indexes.iter_mut().for_each(|index| index.origin = Origin::Existing);
+            }
         }
     }
 }

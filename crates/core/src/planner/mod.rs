@@ -83,7 +83,8 @@ pub fn plan_migration(migration: &Migration, catalog: &mut Catalog, settings: &P
     } else {
         work.safely(file, &script);
     }
-    let Work { plan, outlook, .. } = work;
+    let Work { plan, mut outlook, .. } = work;
+    outlook.close(&plan);
     catalog.settle();
     Planned { plan, outlook }
 }

@@ -24,7 +24,7 @@ use crate::plan::Notice;
 use crate::quote::{Name, SqlText};
 use crate::rule::{Context, Rule};
 use crate::rules;
-use crate::settings::{PlanSettings, SMALL_BYTES};
+use crate::settings::{self, PlanSettings};
 use crate::sql::{Kind, ReindexTarget, Statement};
 use crate::step::{Goal, RelationLock, StepKind, Undo, Violation, Work};
 
@@ -116,13 +116,9 @@ impl Scene<'_> {
             .is_some_and(|rel| rel.is_shared() && !self.is_small(rel))
     }
 
-    /// At most so many rows and bytes. Unknown is not small.
+    /// By the user's limit.
     pub(crate) fn is_small(&self, rel: &Relation) -> bool {
-        let limit = self.settings.small_rows;
-        limit > 0
-            && rel
-                .size
-                .is_some_and(|size| size.rows <= limit && size.bytes <= SMALL_BYTES)
+        settings::is_small(rel.size, self.settings.small_rows)
     }
 
     /// Whether any leaf of the relation is large.
@@ -350,10 +346,11 @@ fn is_shared(scene: &Scene<'_>, name: &Name) -> bool {
 
 /// Reading it takes long: it is large, or nobody knows.
 fn reads_much(scene: &Scene<'_>, name: &Name) -> bool {
-    scene.catalog.relation(name).is_some_and(|rel| {
-        !rel.size
-            .is_some_and(|size| size.rows <= scene.settings.small_rows.max(1000) && size.bytes <= SMALL_BYTES)
-    })
+    let most = scene.settings.small_rows.max(1000);
+    scene
+        .catalog
+        .relation(name)
+        .is_some_and(|rel| !settings::is_small(rel.size, most))
 }
 
 /// What `REINDEX CONCURRENTLY` of one index or table leaves when it is cut off is known by its name.

@@ -1,12 +1,12 @@
 //! A statement in its place, and what a rule finds in it.
 
 use super::{Block, Session};
-use crate::catalog::{Catalog, Generated, Relation, Size};
+use crate::catalog::{Catalog, Generated, Relation};
 use crate::effect::{Breaks, Effect, EffectLock};
 use crate::finding::Condition;
 use crate::lock::LockMode;
 use crate::quote::Name;
-use crate::settings::SMALL_BYTES;
+use crate::settings;
 use crate::source::Span;
 use crate::sql::{
     self, Action, ActionKind, ColumnDef, ConstraintDef, ConstraintKindDef, Kind, NameRef, ObjectKind, Statement,
@@ -136,9 +136,8 @@ impl<'a> Context<'a> {
     }
 
     fn is_small(&self, name: &Name) -> bool {
-        let small = |size: Size| size.rows <= self.small_rows && size.bytes <= SMALL_BYTES;
         let relation = self.catalog.relation(name);
-        self.small_rows > 0 && relation.and_then(|relation| relation.size).is_some_and(small)
+        settings::is_small(relation.and_then(|relation| relation.size), self.small_rows)
     }
 
     /// Whether others may queue behind a request of the statement: on a table in use, which its transaction does not hold

@@ -26,7 +26,7 @@ pub(crate) use goal::Found;
 const PARTING_LIMIT: Duration = Duration::from_secs(5);
 
 /// The timeouts of a statement that runs alone.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Limits {
     pub lock: Option<LockTimeout>,
     pub statement: Option<StatementTimeout>,
@@ -160,15 +160,22 @@ async fn statements(
         let verdict = Verdict::default();
         (at, Broken { error, verdict })
     };
-    let set = worker.short(&limits.settings()).await;
-    set.map_err(|error| broken(0, error))?;
+    // A session has none, and each gives its own back.
+    let is_limited = limits != Limits::default();
+    if is_limited {
+        let set = worker.short(&limits.settings()).await;
+        set.map_err(|error| broken(0, error))?;
+    }
     for (at, statement) in sql.iter().enumerate() {
         let queueing = limits.lock.unwrap_or(LockTimeout(Duration::ZERO));
         let ran = worker.watched(statement, place, queueing, true).await;
         ran.map_err(|broken| (at, broken))?;
     }
-    let unset = worker.short(&Limits::default().settings()).await;
-    unset.map_err(|error| broken(sql.len(), error))
+    if is_limited {
+        let unset = worker.short(&Limits::default().settings()).await;
+        unset.map_err(|error| broken(sql.len(), error))?;
+    }
+    Ok(())
 }
 
 /// Before giving up: no INVALID index stays. What cannot go now is in the journal, for the next command.

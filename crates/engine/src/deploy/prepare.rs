@@ -88,7 +88,7 @@ impl<'s> Foresight<'s> {
         let before = (!self.guessed.is_empty()).then(|| self.catalog.clone());
         let (prepared, outlook) = self.look(migration);
         if let Some(before) = before
-            && outlook.rests_on(&self.guessed)
+            && outlook.rests_on(&self.guessed, &before, self.settings)
         {
             self.catalog = before;
             self.is_stale = true;

@@ -35,6 +35,8 @@ const PROBE_EVERY: Duration = Duration::from_secs(5);
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 /// How often waiters for the history lock are looked for while something patient runs.
 const WAITERS_EVERY: Duration = Duration::from_millis(500);
+/// Most statements are done before.
+const FIRST_LOOK_FOR_WAITERS: Duration = Duration::from_millis(50);
 
 /// Why a step did not come to its end.
 #[derive(Debug)]
@@ -173,7 +175,8 @@ impl<'a> Worker<'a> {
     async fn answer(&self, sql: &SqlText, patient: bool, most: usize) -> Result<Vec<String>, SqlError> {
         let answer = message::rows(self.session.client(), sql, most);
         tokio::pin!(answer);
-        let mut waiters = tokio::time::interval(WAITERS_EVERY);
+        let first = tokio::time::Instant::now() + FIRST_LOOK_FOR_WAITERS;
+        let mut waiters = tokio::time::interval_at(first, WAITERS_EVERY);
         let mut stopping = false;
         loop {
             tokio::select! {
