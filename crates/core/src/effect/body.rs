@@ -1,9 +1,10 @@
 //! Blocks, and functions that a statement calls: all that the statements in them may do, whichever branch is taken.
 
-use super::{Effect, Predicted, alone};
+use super::{Builder, Effect, Predicted, alone};
 use crate::catalog::Catalog;
+use crate::lock::LockMode;
 use crate::replay::{self, Bodies};
-use crate::sql::{Inner, When};
+use crate::sql::{self, CreateFunction, Inner, Kind, When};
 
 /// What a statement of a body does, where it runs. One that runs only if it is needed does nothing where it would fail,
 /// and the error of one that may not run is not the body's.
@@ -49,6 +50,29 @@ pub(super) fn with(mut all: Effect, bodies: &Bodies, catalog: &Catalog) -> Effec
         all.opaque.get_or_insert(why.clone());
     }
     all
+}
+
+impl Builder<'_> {
+    /// The body of a function in SQL is analysed when the function is made, unless the types of its arguments are still
+    /// open (`fmgr_sql_validator`): relations that it names are locked as its statements will lock them.
+    pub(super) fn create_function(&mut self, create: &CreateFunction) {
+        let is_open = |of: &str| of.starts_with("any");
+        let text = create.body.as_ref().filter(|_| create.language == "sql");
+        let Some(text) = text.filter(|_| !create.arguments.iter().any(|one| is_open(&one.type_ref.display))) else {
+            return;
+        };
+        let body = sql::parse_function(&create.language, "", &create.returns, text);
+        for inner in body.statements {
+            match inner.statement.kind {
+                Kind::Select(query) => self.lock_refs(&query.reads, LockMode::AccessShare),
+                Kind::Dml(dml) => {
+                    self.lock_refs(&dml.query.reads, LockMode::AccessShare);
+                    self.lock_refs(&[dml.target], LockMode::RowExclusive);
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 fn extend<T: PartialEq>(all: &mut Vec<T>, more: Vec<T>) {

@@ -2,7 +2,7 @@
 
 use super::Builder;
 use super::dependents::Doomed;
-use crate::catalog::RelationKind;
+use crate::catalog::{RelationKind, TypeDef};
 use crate::lock::LockMode::{AccessExclusive, AccessShare, ShareUpdateExclusive};
 use crate::quote::Name;
 use crate::sql::{Drop, NameRef, ObjectKind, Rename};
@@ -17,8 +17,8 @@ impl Builder<'_> {
             | ObjectKind::Sequence => self.drop_relations(drop),
             ObjectKind::Index => drop.names.iter().for_each(|name| self.drop_index(name, drop)),
             ObjectKind::Trigger | ObjectKind::Policy | ObjectKind::Rule => {
-                for name in &drop.names {
-                    self.drop_member(name, drop);
+                for (name, member) in drop.names.iter().zip(&drop.members) {
+                    self.drop_member(name, member, drop);
                 }
             }
             ObjectKind::Type | ObjectKind::Domain => self.drop_types(drop),
@@ -69,15 +69,32 @@ impl Builder<'_> {
     }
 
     /// A trigger, policy or rule: its table is looked at before it is locked for good.
-    fn drop_member(&mut self, table: &NameRef, drop: &Drop) {
+    fn drop_member(&mut self, table: &NameRef, member: &str, drop: &Drop) {
         let Some(table) = self.existing(table, drop.if_exists) else {
             return;
         };
+        if drop.if_exists && self.lacks(&table, member, drop.object) {
+            return;
+        }
         self.lock(&table, AccessShare);
         if drop.object == ObjectKind::Trigger {
             self.lock_family(&table, AccessExclusive);
         } else {
             self.lock(&table, AccessExclusive);
+        }
+    }
+
+    /// A trigger or policy that is surely not there.
+    fn lacks(&self, table: &Name, member: &str, object: ObjectKind) -> bool {
+        let Some(rel) = self.catalog.relation(table) else {
+            return false;
+        };
+        match object {
+            // Of a relation that is only taken to be there nothing else is known either.
+            _ if rel.columns.is_empty() => false,
+            ObjectKind::Trigger => rel.triggers.iter().all(|own| own.name != member),
+            ObjectKind::Policy => rel.policies.iter().all(|own| own.name != member),
+            _ => false,
         }
     }
 
@@ -99,7 +116,13 @@ impl Builder<'_> {
                 format!("columns of {user} with type {types} are gone"),
             );
         }
+        let composite = |name: &&Name| self.catalog.types.get(name) == Some(&TypeDef::Composite);
+        let composites: Vec<Name> = names.iter().filter(composite).cloned().collect();
         self.doom(Doomed::types(names), drop.cascade, &list(&drop.names));
+        // A composite type has a relation of its own.
+        for name in composites {
+            self.lock(&name, AccessExclusive);
+        }
     }
 
     /// Columns of its types go with an extension; what else uses it is not known.

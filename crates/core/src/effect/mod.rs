@@ -367,6 +367,7 @@ impl Builder<'_> {
                     self.lock_refs(std::slice::from_ref(table), LockMode::AccessShare);
                 }
             }
+            Kind::CreateFunction(create) => self.create_function(create),
             Kind::CreateTrigger {
                 table,
                 from,
@@ -438,7 +439,7 @@ impl Builder<'_> {
             | Kind::RenameEnumValue { .. }
             | Kind::CreateDomain { .. }
             | Kind::CreateType { .. }
-            | Kind::CreateFunction(_)
+            | Kind::AlterFunction { .. }
             | Kind::CreateSchema { .. }
             | Kind::Set { .. }
             | Kind::Transaction(_)

@@ -115,12 +115,21 @@ const STABLE: &[&str] = &[
 
 /// Whether no overload of the function can be immutable. Where that is not known, it is taken to be.
 pub(super) fn is_surely_mutable(catalog: &Catalog, function: &str) -> bool {
+    mutable_at(catalog, function, 0)
+}
+
+fn mutable_at(catalog: &Catalog, function: &str, depth: usize) -> bool {
     let name = NameRef::dotted(function);
     if let Some(overloads) = catalog
         .resolve_function(&name)
         .and_then(|name| catalog.functions.get(&name))
     {
-        return overloads.iter().all(|f| f.volatility != Volatility::Immutable);
+        return overloads.iter().all(|f| match &f.inlined {
+            _ if f.volatility == Volatility::Immutable => false,
+            // The server looks at the expression that it has put in the place of the call.
+            Some(called) if depth < DEEPEST => called.iter().any(|inner| mutable_at(catalog, inner, depth + 1)),
+            _ => true,
+        });
     }
     let plain = name.name.as_str();
     let built_in = matches!(name.schema.as_deref(), None | Some("pg_catalog"));

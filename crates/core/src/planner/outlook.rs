@@ -51,7 +51,7 @@ impl Outlook {
                     .filter(|lock| lock.mode >= LockMode::ShareUpdateExclusive);
                 self.guessed.extend(changed.map(|lock| lock.relation.clone()));
             }
-            Certainty::Unknown => self.is_unknown = true,
+            Certainty::Unmeasured | Certainty::Unknown => self.is_unknown = true,
         }
     }
 

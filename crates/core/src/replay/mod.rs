@@ -28,11 +28,13 @@ pub enum Certainty {
     Known,
     /// What there is, is known; but not each name that the server chose, or each text.
     Guessed,
+    /// What there is, is known; but no longer how many rows it holds.
+    Unmeasured,
     /// Something may have happened that the text does not tell.
     Unknown,
 }
 
-use Certainty::{Known, Unknown};
+use Certainty::{Known, Unknown, Unmeasured};
 pub(crate) use alter::{apply as apply_action, pass};
 pub(crate) use body::apply_inner;
 pub use body::{Bodies, inside};
@@ -108,6 +110,14 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
             Known
         }
         Kind::CreateFunction(function) => object::function(catalog, function),
+        Kind::AlterFunction {
+            name,
+            signature,
+            volatility,
+        } => {
+            object::alter_function(catalog, name, signature.as_deref(), *volatility);
+            Known
+        }
         Kind::CreateTrigger {
             name,
             table,
@@ -221,7 +231,7 @@ fn grow(catalog: &mut Catalog, table: &NameRef, added: Option<u64>) -> Certainty
                 rel.size = None;
             }
         }
-        return Unknown;
+        return Unmeasured;
     }
     rel.size = match (rel.size, added) {
         (Some(size), Some(rows)) => Some(Size {
@@ -230,5 +240,5 @@ fn grow(catalog: &mut Catalog, table: &NameRef, added: Option<u64>) -> Certainty
         }),
         _ => None,
     };
-    if rel.size.is_some() { Known } else { Unknown }
+    if rel.size.is_some() { Known } else { Unmeasured }
 }

@@ -216,6 +216,30 @@ pub(super) fn function(catalog: &mut Catalog, create: &CreateFunction) -> Certai
     Known
 }
 
+/// `ALTER FUNCTION f(int) IMMUTABLE`.
+pub(super) fn alter_function(
+    catalog: &mut Catalog,
+    name: &NameRef,
+    signature: Option<&[TypeRef]>,
+    volatility: Option<Volatility>,
+) {
+    let types = signature.map(|types| displays(catalog, types));
+    let found = catalog.resolve_function(name);
+    let overloads = found.and_then(|name| catalog.functions.get_mut(&name));
+    let (Some(overloads), Some(volatility)) = (overloads, volatility) else {
+        return;
+    };
+    let is_meant = |function: &&mut Function| types.as_ref().is_none_or(|types| has_types(function, types));
+    for function in overloads.iter_mut().filter(is_meant) {
+        function.volatility = volatility;
+    }
+}
+
+fn displays(catalog: &Catalog, types: &[TypeRef]) -> Vec<String> {
+    let display = |of: &TypeRef| without_modifier(&catalog.type_display(of));
+    types.iter().map(display).collect()
+}
+
 fn returns(create: &CreateFunction) -> String {
     let mut out = create.arguments.iter().filter(|a| matches!(a.mode, "OUT" | "INOUT"));
     match (out.next(), out.next()) {
@@ -228,12 +252,7 @@ fn returns(create: &CreateFunction) -> String {
 
 /// Takes out the function with arguments of these types; without them, all of the name.
 pub(super) fn drop_function(catalog: &mut Catalog, name: &Name, signature: Option<&[TypeRef]>) {
-    let types: Option<Vec<String>> = signature.map(|types| {
-        types
-            .iter()
-            .map(|t| without_modifier(&catalog.type_display(t)))
-            .collect()
-    });
+    let types = signature.map(|types| displays(catalog, types));
     let Some(overloads) = catalog.functions.get_mut(name) else {
         return;
     };

@@ -7,7 +7,7 @@ use super::{
     AlterTable, CreateFunction, CreateIndex, CreateTable, CreateTableAs, Dml, Drop, ObjectKind, PublicationChange,
     Rename, Rows, Select, TypeRef,
 };
-use crate::catalog::Expression;
+use crate::catalog::{Expression, Volatility};
 use crate::lock::LockMode;
 use crate::quote::SqlText;
 use crate::source::Span;
@@ -179,6 +179,15 @@ pub enum Kind {
     },
     /// `CREATE FUNCTION` / `PROCEDURE`.
     CreateFunction(CreateFunction),
+    /// `ALTER FUNCTION` / `PROCEDURE`, renaming and the like left out.
+    AlterFunction {
+        /// Its name.
+        name: NameRef,
+        /// The types of its arguments, where they are given.
+        signature: Option<Vec<TypeRef>>,
+        /// The volatility that it gets.
+        volatility: Option<Volatility>,
+    },
     /// `CREATE TRIGGER`.
     CreateTrigger {
         /// The trigger.

@@ -25,6 +25,8 @@ pub struct Measured {
     pub work: BTreeMap<String, Work>,
     /// SQLSTATE.
     pub error: Option<String>,
+    /// Its locks were sampled while it ran: what is held for a moment only was not seen.
+    pub sampled: bool,
     /// The server lacks something that the statement needs: nothing is to be learned from it.
     pub left_out: bool,
 }
@@ -240,8 +242,9 @@ impl Migration<'_> {
         let mut is_held = true;
         let ended = loop {
             let look = async {
-                let seen = self.modes().await?;
+                // Whoever is seen waiting holds what is seen after that.
                 let waits = observer.query_opt(WAITS, &[&self.pid]).await?;
+                let seen = self.modes().await?;
                 anyhow::Ok((
                     seen,
                     waits.is_some_and(|row| row.get::<_, Option<bool>>(0) == Some(true)),
@@ -266,7 +269,11 @@ impl Migration<'_> {
             return Ok(failed(&code));
         }
         let is = self.classes(observer, &oids).await?;
-        Ok(self.measured(&modes, &was, &is, &BTreeMap::new()))
+        let measured = self.measured(&modes, &was, &is, &BTreeMap::new());
+        Ok(Measured {
+            sampled: true,
+            ..measured
+        })
     }
 
     async fn modes(&self) -> Result<BTreeMap<u32, BTreeSet<LockMode>>> {

@@ -239,7 +239,6 @@ fn other(node: &NodeEnum, sql: &str) -> Kind {
         | NodeEnum::CreateOpFamilyStmt(_)
         | NodeEnum::AlterOpFamilyStmt(_)
         | NodeEnum::AlterOperatorStmt(_)
-        | NodeEnum::AlterFunctionStmt(_)
         | NodeEnum::CreateConversionStmt(_)
         | NodeEnum::CreatePlangStmt(_)
         | NodeEnum::CreateAmStmt(_)

@@ -81,6 +81,7 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
                 .any(|node| !matches!(&node.node, Some(NodeEnum::DefElem(elem)) if elem.defname == "owned_by")),
         },
         NodeEnum::CreateFunctionStmt(create) => Kind::CreateFunction(create_function(create)?),
+        NodeEnum::AlterFunctionStmt(alter) => alter_function(alter)?,
         NodeEnum::CreateTrigStmt(create) => Kind::CreateTrigger {
             name: create.trigname.clone(),
             table: relation(create.relation.as_ref()?),
@@ -282,17 +283,31 @@ fn create_function(create: &protobuf::CreateFunctionStmt) -> Option<CreateFuncti
         returns: returns(create),
         replace: create.replace,
         procedure: create.is_procedure,
-        volatility: match word("volatility").as_deref() {
-            Some("immutable") => Volatility::Immutable,
-            Some("stable") => Volatility::Stable,
-            _ => Volatility::Volatile,
-        },
+        volatility: volatility(word("volatility")).unwrap_or(Volatility::Volatile),
         language: word("language").unwrap_or_else(|| "sql".to_owned()).to_lowercase(),
         inlined: body
             .as_deref()
             .filter(|_| is_inlined(create, &word))
             .and_then(single_expression),
         body,
+    })
+}
+
+fn volatility(word: Option<String>) -> Option<Volatility> {
+    match word?.as_str() {
+        "immutable" => Some(Volatility::Immutable),
+        "stable" => Some(Volatility::Stable),
+        _ => Some(Volatility::Volatile),
+    }
+}
+
+fn alter_function(alter: &protobuf::AlterFunctionStmt) -> Option<Kind> {
+    let function = alter.func.as_ref()?;
+    let said = option(&alter.actions, "volatility").and_then(|elem| constant(elem.arg.as_ref()?));
+    Some(Kind::AlterFunction {
+        name: qualified(&function.objname)?,
+        signature: argument_types(function),
+        volatility: volatility(said),
     })
 }
 
@@ -335,15 +350,17 @@ fn returns(create: &protobuf::CreateFunctionStmt) -> String {
 /// The types of a function's arguments in `DROP FUNCTION f(int)`; none for `DROP FUNCTION f`.
 fn signature(node: &Node) -> Option<Vec<TypeRef>> {
     match node.node.as_ref()? {
-        NodeEnum::ObjectWithArgs(o) if !o.args_unspecified => {
-            let types = o.objargs.iter().filter_map(|node| match node.node.as_ref()? {
-                NodeEnum::TypeName(t) => Some(type_ref(t)),
-                _ => None,
-            });
-            Some(types.collect())
-        }
+        NodeEnum::ObjectWithArgs(function) => argument_types(function),
         _ => None,
     }
+}
+
+fn argument_types(function: &protobuf::ObjectWithArgs) -> Option<Vec<TypeRef>> {
+    let types = function.objargs.iter().filter_map(|node| match node.node.as_ref()? {
+        NodeEnum::TypeName(name) => Some(type_ref(name)),
+        _ => None,
+    });
+    (!function.args_unspecified).then(|| types.collect())
 }
 
 /// Whether the planner may put the body in the place of a call.
