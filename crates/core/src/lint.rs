@@ -13,7 +13,7 @@ pub use glob::Glob;
 pub use policy::{Level, PathPolicy, Policy, Selector, UnknownRule};
 
 use crate::catalog::Catalog;
-use crate::effect::{Effect, EffectLock, Transaction, effect};
+use crate::effect::{self, Effect, EffectLock, Transaction, effect};
 use crate::finding::{Finding, FindingLock, Range};
 use crate::hash;
 use crate::migration::{Migration, TransactionModel};
@@ -79,8 +79,14 @@ impl Knowledge {
         }
     }
 
-    /// What a statement does. Where not all is known, "does not exist" is no prediction.
+    /// What a statement does, and the triggers that it fires.
     fn effect(&mut self, statement: &Statement) -> Effect {
+        let own = self.own_effect(statement);
+        effect::with_triggers(own, statement, &self.catalog)
+    }
+
+    /// Where not all is known, "does not exist" is no prediction.
+    fn own_effect(&mut self, statement: &Statement) -> Effect {
         if self.is_complete {
             return effect(statement, &self.catalog);
         }

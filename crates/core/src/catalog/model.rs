@@ -256,6 +256,34 @@ pub struct Trigger {
     pub function: Name,
     /// Columns named in `UPDATE OF` and `WHEN`.
     pub columns: BTreeSet<String>,
+    /// What it fires on.
+    #[serde(default)]
+    pub events: BTreeSet<RowEvent>,
+}
+
+/// What a trigger fires on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each is the SQL word")]
+pub enum RowEvent {
+    Insert,
+    Update,
+    Delete,
+    Truncate,
+}
+
+impl RowEvent {
+    /// Those of a `tgtype` of PostgreSQL's `pg_trigger.h`.
+    pub fn of_bits(bits: i32) -> BTreeSet<Self> {
+        let all = [
+            (4, Self::Insert),
+            (8, Self::Delete),
+            (16, Self::Update),
+            (32, Self::Truncate),
+        ];
+        let set = all.into_iter().filter(|(bit, _)| bits & bit != 0);
+        set.map(|(_, event)| event).collect()
+    }
 }
 
 /// Extended statistics.

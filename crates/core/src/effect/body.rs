@@ -4,7 +4,7 @@ use super::{Builder, Effect, Predicted, alone};
 use crate::catalog::Catalog;
 use crate::lock::LockMode;
 use crate::replay::{self, Bodies};
-use crate::sql::{self, CreateFunction, Inner, Kind, When};
+use crate::sql::{self, CreateFunction, Inner, Kind, Statement, When};
 
 /// What a statement of a body does, where it runs. One that runs only if it is needed does nothing where it would fail,
 /// and the error of one that may not run is not the body's.
@@ -48,6 +48,22 @@ pub(super) fn with(mut all: Effect, bodies: &Bodies, catalog: &Catalog) -> Effec
     }
     if let Some(why) = &bodies.opaque {
         all.opaque.get_or_insert(why.clone());
+    }
+    all
+}
+
+/// A statement's effect with the locks and the work of the triggers that it fires. How many rows they read or change
+/// hangs on the rows that they meet.
+pub fn with_triggers(mut all: Effect, statement: &Statement, catalog: &Catalog) -> Effect {
+    if all.error.is_some() {
+        return all;
+    }
+    for inner in replay::fired(catalog, statement) {
+        let own = of_inner(&inner, catalog);
+        extend(&mut all.locks, own.locks);
+        extend(&mut all.index_locks, own.index_locks);
+        extend(&mut all.work, own.work);
+        extend(&mut all.new_files, own.new_files);
     }
     all
 }

@@ -32,7 +32,7 @@ mod view;
 mod types;
 mod volatility;
 
-pub use body::of_inner;
+pub use body::{of_inner, with_triggers};
 pub use column::proves_not_null;
 pub use transaction::Transaction;
 pub use volatility::{function_volatility, is_volatile};

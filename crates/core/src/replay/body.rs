@@ -2,8 +2,10 @@
 
 use super::Certainty::{self, Known, Unknown};
 use super::object::may_change;
-use crate::catalog::{Catalog, Function};
-use crate::sql::{self, Body, Inner, Kind, NameRef, Statement, When};
+use crate::catalog::{Catalog, Function, RowEvent};
+use crate::quote::Name;
+use crate::sql::{self, Body, DmlVerb, Inner, Kind, NameRef, Statement, When};
+use std::collections::BTreeSet;
 
 /// Deeper calls are taken to be unknown.
 const DEEPEST: usize = 8;
@@ -44,6 +46,71 @@ pub fn inside(catalog: &Catalog, statement: &Statement) -> Option<Bodies> {
     let mut bodies = Bodies::default();
     let found = bodies.statement(catalog, statement, When::Always, &mut Vec::new());
     found.then_some(bodies)
+}
+
+/// What the triggers run that a statement fires, and those that they fire in turn, each function once. Whether a row is
+/// there for them to fire on, nobody knows.
+pub fn fired(catalog: &Catalog, statement: &Statement) -> Vec<Inner> {
+    let mut known: BTreeSet<&Name> = BTreeSet::new();
+    let mut all: Vec<Inner> = Vec::new();
+    let mut next = inside(catalog, statement).map_or_else(Vec::new, |bodies| bodies.statements);
+    next.push(Inner {
+        statement: statement.clone(),
+        when: When::Perhaps,
+    });
+    while let Some(firing) = next.pop() {
+        for (table, event) in events(&firing.statement.kind) {
+            let rel = catalog.resolve(table).and_then(|name| catalog.relation(&name));
+            let triggers = rel.map_or(&[][..], |rel| &rel.triggers).iter();
+            for trigger in triggers.filter(|own| own.events.contains(&event)) {
+                let function = catalog.functions.get(&trigger.function).and_then(|all| all.first());
+                let Some(function) = function.filter(|_| known.insert(&trigger.function)) else {
+                    continue;
+                };
+                let text = function.body.as_deref().unwrap_or_default();
+                let body = sql::parse_function(&function.language, &function.arguments, &function.returns, text);
+                let perhaps = body.statements.into_iter().map(|inner| Inner {
+                    when: When::Perhaps,
+                    ..inner
+                });
+                for inner in perhaps {
+                    let called = inside(catalog, &inner.statement).map_or_else(Vec::new, |bodies| bodies.statements);
+                    next.extend(called.iter().chain([&inner]).cloned());
+                    all.extend(called);
+                    all.push(inner);
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The tables whose triggers a statement fires, with the events.
+fn events(kind: &Kind) -> Vec<(&NameRef, RowEvent)> {
+    match kind {
+        Kind::Dml(dml) => {
+            let mut verbs = vec![dml.verb];
+            verbs.extend(&dml.branches);
+            if dml.verb == DmlVerb::Insert && !dml.sets.is_empty() {
+                verbs.push(DmlVerb::Update);
+            }
+            let event = |verb| match verb {
+                DmlVerb::Insert => Some(RowEvent::Insert),
+                DmlVerb::Update => Some(RowEvent::Update),
+                DmlVerb::Delete => Some(RowEvent::Delete),
+                DmlVerb::Merge => None,
+            };
+            let events = verbs.into_iter().filter_map(event);
+            events.map(|event| (&dml.target, event)).collect()
+        }
+        Kind::Truncate { tables, .. } => tables.iter().map(|table| (table, RowEvent::Truncate)).collect(),
+        Kind::Copy {
+            table: Some(table),
+            from: true,
+            ..
+        } => vec![(table, RowEvent::Insert)],
+        _ => Vec::new(),
+    }
 }
 
 impl Bodies {
@@ -158,4 +225,55 @@ fn changes_rows_only(kind: &Kind) -> bool {
             | Kind::Maintain { .. }
             | Kind::NoRelation { .. }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::SourceFile;
+    use crate::version::ServerVersion;
+
+    #[test]
+    fn a_change_of_rows_fires_its_triggers_and_theirs() {
+        let text = "create table a (id int); create table b (id int);
+            create materialized view m as select id from b;
+            create function of_a() returns trigger language plpgsql as
+                $$ begin insert into b select new.id; return new; end $$;
+            create function of_b() returns trigger language plpgsql as
+                $$ begin refresh materialized view m; delete from a where id = old.id; return null; end $$;
+            create trigger t after insert on a for each row execute function of_a();
+            create trigger t after insert or delete on b for each statement execute function of_b();
+            insert into a values (1); update a set id = 2";
+        eprintln!(
+            "XX {:?}",
+            sql::parse_function(
+                "plpgsql",
+                "",
+                "trigger",
+                " begin insert into b select new.id; return new; end "
+            )
+        );
+        let script = sql::parse(&SourceFile::new("up.sql", text)).unwrap();
+        let mut catalog = Catalog::empty(ServerVersion::of_major(15));
+        let mut all = Vec::new();
+        for statement in &script.statements {
+            let fired = fired(&catalog, statement);
+            all.push(
+                fired
+                    .iter()
+                    .map(|inner| inner.statement.sql.as_str().to_owned())
+                    .collect::<Vec<_>>(),
+            );
+            super::super::apply(&mut catalog, statement);
+        }
+        assert_eq!(
+            all[7],
+            [
+                "insert into b select new.id",
+                "refresh materialized view m",
+                "delete from a where id = old.id"
+            ]
+        );
+        assert_eq!(all[8], Vec::<String>::new());
+    }
 }

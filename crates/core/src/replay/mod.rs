@@ -18,7 +18,7 @@ mod remove;
 mod body;
 mod playback;
 
-use crate::catalog::{Catalog, RelationKind, Size, TypeDef};
+use crate::catalog::{Catalog, RelationKind, Size, Trigger, TypeDef};
 use crate::sql::{DmlVerb, Kind, NameRef, Query, Statement};
 
 /// Whether the catalog still tells the truth after a statement.
@@ -37,7 +37,7 @@ pub enum Certainty {
 use Certainty::{Known, Unknown, Unmeasured};
 pub(crate) use alter::{apply as apply_action, pass};
 pub(crate) use body::apply_inner;
-pub use body::{Bodies, inside};
+pub use body::{Bodies, fired, inside};
 pub use constraint::constraint_name;
 pub(crate) use constraint::primary_key;
 pub use index::index_name;
@@ -123,8 +123,19 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
             table,
             function,
             columns,
+            events,
             ..
-        } => object::trigger(catalog, name, table, function, columns),
+        } => {
+            let trigger = Trigger {
+                name: name.clone(),
+                function: catalog
+                    .resolve_function(function)
+                    .unwrap_or_else(|| catalog.target(function)),
+                columns: columns.iter().cloned().collect(),
+                events: events.clone(),
+            };
+            object::trigger(catalog, table, trigger)
+        }
         Kind::Policy { name, table, uses, .. } => object::policy(catalog, name, table, uses),
         Kind::CreateSchema {
             name, with_elements, ..

@@ -302,27 +302,13 @@ fn split_list(text: &str) -> Vec<&str> {
     parts
 }
 
-pub(super) fn trigger(
-    catalog: &mut Catalog,
-    name: &str,
-    table: &NameRef,
-    function: &NameRef,
-    columns: &[String],
-) -> Certainty {
-    let function = catalog
-        .resolve_function(function)
-        .unwrap_or_else(|| catalog.target(function));
+pub(super) fn trigger(catalog: &mut Catalog, table: &NameRef, mut trigger: Trigger) -> Certainty {
     let Some(rel) = relation_of(catalog, table) else {
         return Unknown;
     };
-    let own = columns.iter().filter(|column| rel.column(column).is_some());
-    let columns = own.cloned().collect();
-    rel.triggers.retain(|existing| existing.name != name);
-    rel.triggers.push(Trigger {
-        name: name.to_owned(),
-        function,
-        columns,
-    });
+    trigger.columns.retain(|column| rel.column(column).is_some());
+    rel.triggers.retain(|existing| existing.name != trigger.name);
+    rel.triggers.push(trigger);
     Known
 }
 

@@ -7,10 +7,11 @@ use super::{
     AlterTable, CreateFunction, CreateIndex, CreateTable, CreateTableAs, Dml, Drop, ObjectKind, PublicationChange,
     Rename, Rows, Select, TypeRef,
 };
-use crate::catalog::{Expression, Volatility};
+use crate::catalog::{Expression, RowEvent, Volatility};
 use crate::lock::LockMode;
 use crate::quote::SqlText;
 use crate::source::Span;
+use std::collections::BTreeSet;
 
 /// One statement of a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -200,6 +201,8 @@ pub enum Kind {
         function: NameRef,
         /// Columns it names.
         columns: Vec<String>,
+        /// What it fires on.
+        events: BTreeSet<RowEvent>,
         /// `BEFORE … FOR EACH ROW`.
         before_row: bool,
         /// `FROM table` of a constraint trigger.

@@ -1,7 +1,7 @@
 //! What hangs on relations: triggers, policies, and what views and rules read.
 
 use super::{BTreeSet, ByOid, Names};
-use nonstop_core::catalog::{Policy, Relation, Statistics, Trigger};
+use nonstop_core::catalog::{Policy, Relation, RowEvent, Statistics, Trigger};
 use nonstop_core::quote::Name;
 use tokio_postgres::{Client, Error};
 
@@ -24,7 +24,8 @@ async fn read_triggers(client: &Client, names: &Names, relations: &mut ByOid<Rel
                     ARRAY(SELECT DISTINCT d.refobjsubid::int2 FROM pg_catalog.pg_depend d
                           WHERE d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = t.oid
                             AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = t.tgrelid
-                            AND d.refobjsubid > 0)
+                            AND d.refobjsubid > 0),
+                    t.tgtype::int4
              FROM pg_catalog.pg_trigger t
              JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
              JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
@@ -39,6 +40,7 @@ async fn read_triggers(client: &Client, names: &Names, relations: &mut ByOid<Rel
                 name: row.get(1),
                 function: Name::new(row.get::<_, String>(2), row.get::<_, String>(3)),
                 columns: named(names, table, &row.get::<_, Vec<i16>>(4)),
+                events: RowEvent::of_bits(row.get(5)),
             });
         }
     }

@@ -127,7 +127,7 @@ impl Score {
         let is_instant = matches!(statement.kind, Kind::Truncate { .. } | Kind::AlterSequence { .. });
         let blocks = !is_instant && measured.blocked().next().is_some();
         let found = said.blocking.iter().any(|(_, work)| *work != Work::None);
-        let claimed = said.work.keys().any(|name| blocks_writes(&said.locks, name));
+        let claimed = said.work.keys().any(|name| measured.stops(&said.locks, name));
         self.blocking.count(found, blocks);
         self.effects.count(claimed && !is_instant, blocks);
         for (rule, _) in said.blocking.iter().filter(|(_, work)| *work == Work::None) {
@@ -211,12 +211,6 @@ fn same(mut said: Locks, measured: &Locks, rows: bool) -> bool {
         said.retain(|_, modes| !modes.is_empty());
     }
     said == *measured
-}
-
-fn blocks_writes(locks: &Locks, name: &str) -> bool {
-    locks
-        .get(name)
-        .is_some_and(|modes| modes.iter().any(|mode| mode.blocks_writes()))
 }
 
 /// Work on relations that are held against DDL at least: whether a query scans a table or an index of it is the

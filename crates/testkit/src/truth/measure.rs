@@ -23,6 +23,8 @@ pub struct Measured {
     pub index_locks: Locks,
     /// The heaviest work on each of them; on those that it drops none is seen.
     pub work: BTreeMap<String, Work>,
+    /// Those of them that are materialized views, which nobody writes to but who refreshes them.
+    pub views: BTreeSet<String>,
     /// SQLSTATE.
     pub error: Option<String>,
     /// Its locks were sampled while it ran: what is held for a moment only was not seen.
@@ -34,11 +36,14 @@ pub struct Measured {
 impl Measured {
     /// Relations that it keeps writes out of while it works on them.
     pub fn blocked(&self) -> impl Iterator<Item = &String> {
-        let blocks = |name: &&String| {
-            let modes = self.locks.get(*name);
-            modes.is_some_and(|modes| modes.iter().any(|mode| mode.blocks_writes()))
-        };
-        self.work.keys().filter(blocks)
+        self.work.keys().filter(|name| self.stops(&self.locks, name))
+    }
+
+    /// Whether these locks stop the application on that relation; those of `REFRESH … CONCURRENTLY` do not.
+    pub fn stops(&self, locks: &Locks, name: &str) -> bool {
+        let is_view = self.views.contains(name);
+        let stops = |mode: &LockMode| mode.blocks_writes() && !(is_view && *mode == LockMode::Exclusive);
+        locks.get(name).is_some_and(|modes| modes.iter().any(stops))
     }
 }
 
@@ -132,7 +137,7 @@ const WAITS: &str = "
 SELECT wait_event_type = 'Lock' FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND state = 'active'";
 
 /// After so many looks it is clear that a statement does not wait for who holds its tables.
-const LOOKS: usize = 100;
+const LOOKS: usize = 10_000;
 
 impl Play {
     /// On an empty database.
@@ -314,6 +319,9 @@ impl Migration<'_> {
             }
             if is_index(class.kind) {
                 continue;
+            }
+            if class.kind == 'm' {
+                measured.views.insert(name.clone());
             }
             let Some(now) = is.iter().find(|now| now.oid == class.oid) else {
                 continue;

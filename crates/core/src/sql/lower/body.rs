@@ -76,8 +76,13 @@ fn of_plpgsql(arguments: &str, returns: &str, text: &str) -> Body {
     while text.contains(&tag) {
         tag.insert(1, 'x');
     }
+    // What the library says of a trigger's own variables cannot be read back; as arguments they can be.
+    let (arguments, result) = match returns {
+        "trigger" => ("new record, old record, tg_op text, tg_argv text", "record"),
+        "" => (arguments, "void"),
+        other => (arguments, other),
+    };
     let parse = |text: &str| {
-        let result = if returns.is_empty() { "void" } else { returns };
         let definition =
             format!("CREATE FUNCTION nonstop_body({arguments}) RETURNS {result} LANGUAGE plpgsql AS {tag}{text}{tag}");
         pg_query::parse_plpgsql(&definition)

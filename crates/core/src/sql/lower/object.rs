@@ -3,7 +3,7 @@
 use super::super::{Argument, CreateFunction, CreateTableAs, Drop, Kind, NameRef, ObjectKind, Query, Rename, TypeRef};
 use super::names::{constant, object_name, option, qualified, relation, relations, text, texts, type_ref};
 use super::{dml, expr, query, single_expression, table};
-use crate::catalog::{Expression, Volatility};
+use crate::catalog::{Expression, RowEvent, Volatility};
 use crate::quote::Ident;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
@@ -88,6 +88,7 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
             replace: create.replace,
             function: qualified(&create.funcname)?,
             columns: trigger_columns(create),
+            events: RowEvent::of_bits(create.events),
             // TRIGGER_TYPE_BEFORE of PostgreSQL's pg_trigger.h.
             before_row: create.row && create.timing & 2 != 0,
             from: create.constrrel.as_ref().map(relation),
