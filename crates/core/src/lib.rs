@@ -13,6 +13,7 @@ pub mod migration;
 pub mod catalog;
 pub mod sql;
 pub mod replay;
+pub mod batch;
 pub mod step;
 pub mod effect;
 pub mod plan;

@@ -3,6 +3,7 @@
 //! A step says everything that running it needs: SQL, locks, timeouts, how its completion is recognised after a crash,
 //! and how it is undone. It is data: it can be printed, stored in the journal, and resumed by another process.
 
+use crate::batch::Batch;
 use crate::lock::LockMode;
 use crate::quote::{Name, SqlText};
 use serde::{Deserialize, Serialize};
@@ -170,6 +171,9 @@ pub struct Step {
     pub transaction: bool,
     /// The statements.
     pub sql: Vec<SqlText>,
+    /// For a change of rows in batches: how. `sql` is then the statement that it stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batch>,
     /// Locks on relations that were there before the migration, in the order in which they are taken: strongest first.
     /// For a transactional step they are taken before its first statement.
     pub locks: Vec<RelationLock>,
@@ -207,6 +211,7 @@ impl Step {
             phase: Phase::Expand,
             transaction: false,
             sql: vec![sql],
+            batch: None,
             locks: Vec::new(),
             work: Work::None,
             lock_timeout: None,

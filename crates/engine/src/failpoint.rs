@@ -4,12 +4,15 @@
 //! passed for the n-th time (the first by default); actions are `kill` (as `kill -9` would, the default) and `pause`.
 
 /// The names, in the order in which a deploy passes them.
-pub const ALL: [&str; 12] = [
+pub const ALL: [&str; 15] = [
     "run-opened",
     "atomic-sent",
     "migration-begun",
     "step-started",
     "step-ran",
+    "batches-begun",
+    "batch-done",
+    "batches-done",
     "step-done",
     "before-finish",
     "migration-finished",

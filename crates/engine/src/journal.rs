@@ -101,7 +101,7 @@ pub struct Backend {
 
 /// Makes the schema and tables where they are missing. Does nothing, and needs no privilege, where they are there.
 pub async fn ensure(client: &Client) -> Result<(), Error> {
-    let present = "SELECT pg_catalog.to_regclass('nonstop.step') IS NOT NULL";
+    let present = "SELECT pg_catalog.to_regclass('nonstop.batch') IS NOT NULL";
     if client.query_one(present, &[]).await?.get(0) {
         return Ok(());
     }

@@ -36,3 +36,34 @@ CREATE TABLE IF NOT EXISTS nonstop.step (
     finished_at timestamptz,
     PRIMARY KEY (migration, step)
 );
+
+-- How far a change of rows in batches is. place: the values of the key up to which it is done; ending: the last ones, taken
+-- at the start. It changes only in the transaction of a batch.
+CREATE TABLE IF NOT EXISTS nonstop.progress (
+    migration text NOT NULL,
+    step      text NOT NULL,
+    ending    text[] NOT NULL,
+    place     text[],
+    pass      integer NOT NULL DEFAULT 1,
+    batches   bigint NOT NULL DEFAULT 0,
+    seen      bigint NOT NULL DEFAULT 0,
+    changed   bigint NOT NULL DEFAULT 0,
+    total     bigint NOT NULL,
+    PRIMARY KEY (migration, step),
+    FOREIGN KEY (migration, step) REFERENCES nonstop.step ON DELETE CASCADE
+);
+
+-- One row for each batch. That a number comes once is what keeps a batch from being done twice.
+CREATE TABLE IF NOT EXISTS nonstop.batch (
+    migration text NOT NULL,
+    step      text NOT NULL,
+    number    bigint NOT NULL,
+    behind    text[],
+    upto      text[] NOT NULL,
+    rows      bigint NOT NULL,
+    ms        bigint NOT NULL,
+    waited_ms bigint NOT NULL,
+    done_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (migration, step, number),
+    FOREIGN KEY (migration, step) REFERENCES nonstop.progress ON DELETE CASCADE
+);

@@ -23,6 +23,7 @@ pub mod worker;
 mod acquire;
 mod alone;
 mod check;
+mod batches;
 mod steps;
 pub mod deploy;
 pub mod load;

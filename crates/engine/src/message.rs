@@ -33,6 +33,24 @@ pub async fn rows(client: &Client, sql: &SqlText, most: usize) -> Result<Vec<Str
     Ok(kept)
 }
 
+/// Runs a message and keeps all rows, as the server prints their values. For questions with short answers.
+pub async fn table(client: &Client, sql: &SqlText) -> Result<Vec<Vec<Option<String>>>, SqlError> {
+    let mut completed = 0;
+    let mut kept = Vec::new();
+    let stream = client.simple_query_raw(sql.as_str()).await.map_err(SqlError::from)?;
+    pin_mut!(stream);
+    while let Some(answer) = stream.next().await {
+        match answer.map_err(|error| SqlError::new(&error, completed))? {
+            SimpleQueryMessage::CommandComplete(_) => completed += 1,
+            SimpleQueryMessage::Row(row) => {
+                kept.push((0..row.len()).map(|at| row.get(at).map(ToOwned::to_owned)).collect());
+            }
+            _ => {}
+        }
+    }
+    Ok(kept)
+}
+
 /// Text of the user's, shortened for display.
 pub fn shorten(sql: &str) -> String {
     const MOST: usize = 300;

@@ -2,6 +2,7 @@
 
 use crate::acquire::{self, Group, Proof};
 use crate::alone;
+use crate::batches;
 use crate::check;
 use crate::event::{Event, Failure, millis};
 use crate::failpoint;
@@ -29,7 +30,16 @@ pub(crate) async fn run(worker: &mut Worker<'_>, flight: &mut InFlight, end: Row
         }
         worker.check_lock().await?;
         ended = at + 1 == flight.steps.len();
-        let reached = one(worker, flight, &step, ended.then_some(end)).await?;
+        let reached = match one(worker, flight, &step, ended.then_some(end)).await {
+            Ok(reached) => reached,
+            Err(error) => {
+                // Some of its batches may be done.
+                if step.batch.is_some() {
+                    flight.done.insert(step.id.clone(), StepState::Started);
+                }
+                return Err(error);
+            }
+        };
         flight.done.insert(step.id.clone(), reached);
         failpoint::pass("step-done").await;
     }
@@ -55,6 +65,14 @@ async fn one(
     tell_started(worker, &place, step);
     let state = flight.done.get(&step.id).copied();
     let reached = match (step.kind, step.transaction) {
+        _ if step.batch.is_some() => {
+            batches::run(worker, &place, (&flight.id, step), state).await?;
+            if end.is_some() {
+                failpoint::pass("before-finish").await;
+            }
+            worker.record(&finished(&flight.id, step, StepState::Done, end)).await?;
+            StepState::Done
+        }
         (StepKind::Check, _) => {
             checks(worker, &place, step).await?;
             worker.record(&finished(&flight.id, step, StepState::Done, end)).await?;
@@ -167,7 +185,7 @@ pub(crate) async fn stuck(worker: &mut Worker<'_>, flight: &InFlight) -> Result<
             migration: flight.name.clone(),
             step: step.id.clone(),
         };
-        if leaves_something(worker, &place, step, state).await? {
+        if leaves_something(worker, &place, (&flight.id, step), state).await? {
             return Ok(Some((summary(step), reason.clone())));
         }
     }
@@ -203,7 +221,10 @@ pub(crate) async fn unwind(
             migration: flight.name.clone(),
             step: step.id.clone(),
         };
-        let undo = match (&step.undo, leaves_something(worker, &place, step, state).await?) {
+        let undo = match (
+            &step.undo,
+            leaves_something(worker, &place, (&flight.id, step), state).await?,
+        ) {
             (Undo::Nothing, _) | (_, false) => &[][..],
             (Undo::Steps(undo), true) => undo,
             (Undo::Impossible(reason), true) => {
@@ -255,9 +276,12 @@ fn is_about_nothing(failure: &Failure) -> bool {
 async fn leaves_something(
     worker: &mut Worker<'_>,
     place: &Place,
-    step: &Step,
+    (id, step): (&str, &Step),
     state: StepState,
 ) -> Result<bool, StepError> {
+    if step.batch.is_some() {
+        return batches::has_changed(worker, id, step).await;
+    }
     if state == StepState::Done {
         return Ok(true);
     }

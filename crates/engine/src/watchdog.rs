@@ -48,6 +48,8 @@ pub struct Duty {
 pub struct Verdict {
     /// The statement was cancelled because this session waited for it.
     pub cancelled_for: Option<Holder>,
+    /// Whether anybody was seen to wait for the worker.
+    pub stood_in_the_way: bool,
     /// Whom the worker waited for when it was last looked at.
     pub waited_for: Vec<i32>,
 }
@@ -222,6 +224,7 @@ impl Watched {
     async fn guard(&mut self, client: &Client) -> Result<(), Error> {
         let looked = Instant::now();
         let waiting = waiting_for(client, self.duty.worker).await?;
+        self.verdict.stood_in_the_way |= !waiting.is_empty();
         self.waiting.retain(|pid, _| waiting.contains(pid));
         for pid in waiting {
             self.waiting.entry(pid).or_insert(self.last_look);

@@ -315,7 +315,8 @@ fn fixable_is_what_deploy_takes_apart() {
         ("ALTER TABLE t ADD COLUMN c uuid DEFAULT gen_random_uuid()", false),
         ("ALTER TABLE t ADD EXCLUDE USING btree (a WITH =)", false),
         ("-- nonstop: as-written\nCREATE INDEX i ON t (a)", false),
-        ("UPDATE t SET b = 1", false),
+        ("UPDATE t SET b = 1", true),
+        ("UPDATE t SET b = random()", false),
     ];
     for (text, fixable) in cases {
         let findings = judged(text, TransactionModel::Message).findings;

@@ -1,6 +1,6 @@
 //! A guess of how long each step takes, from live sizes. It is for people who plan their evening, not for timeouts.
 
-use crate::catalog::{Catalog, Size};
+use crate::catalog::{Catalog, RelationKind, Size};
 use crate::step::{Step, StepKind, Work};
 
 /// Bytes that a scan reads in a millisecond, from memory or a fast disk: 400 MB/s.
@@ -9,6 +9,8 @@ const SCAN: u64 = 400_000;
 const SORT: u64 = 1_500;
 /// Bytes that a rewrite writes in a millisecond, its indexes and WAL included: 40 MB/s.
 const REWRITE: u64 = 40_000;
+/// Rows that batches change in a millisecond, of a table with an index or two.
+const BATCHED: u64 = 25;
 /// A statement that only changes the catalog.
 const INSTANT: u64 = 1;
 
@@ -29,6 +31,12 @@ fn estimate(step: &Step, catalog: &Catalog) -> Option<u64> {
         .locks
         .iter()
         .map(|lock| catalog.relation(&lock.relation).and_then(|rel| rel.size));
+    if let Some(batch) = &step.batch {
+        let all = std::iter::once(batch.table.clone()).chain(catalog.descendants(&batch.table));
+        let sizes = all.filter_map(|name| catalog.relation(&name).filter(|rel| rel.kind == RelationKind::Table));
+        let rows = sizes.map(|rel| rel.size.map(|size| size.rows)).sum::<Option<u64>>()?;
+        return Some(instant + rows / BATCHED);
+    }
     let worked: u64 = match step.work {
         Work::None => return Some(instant),
         Work::Scan => sizes.map(|size| size.map(scan)).sum::<Option<u64>>()?,
@@ -50,7 +58,7 @@ fn scan(size: Size) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Relation, RelationKind};
+    use crate::catalog::Relation;
     use crate::planner::tests::plan;
     use crate::quote::Name;
     use crate::version::ServerVersion;

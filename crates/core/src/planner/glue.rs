@@ -3,11 +3,12 @@
 //! `INSERT INTO new SELECT … FROM old; DROP TABLE old` and `UPDATE t SET new = old; ALTER TABLE t DROP COLUMN old` lose
 //! what is written between the two when they are apart.
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Relation};
+use crate::quote::Name;
 use crate::replay;
 use crate::rewrite::Scene;
 use crate::settings::PlanSettings;
-use crate::sql::{ActionKind, Dml, Kind, NameRef, ObjectKind, Script, Statement};
+use crate::sql::{ActionKind, Dml, DmlVerb, Kind, NameRef, ObjectKind, Script, Statement};
 use std::collections::BTreeSet;
 
 /// Ordinals of the statements from each copy to its drop, where the table is large and in use.
@@ -48,6 +49,34 @@ pub(crate) fn pairs(script: &Script, catalog: &Catalog, settings: &PlanSettings)
         replay::apply(&mut replayed, statement);
     }
     pairs
+}
+
+/// A table that a statement reads, and a later one of the same file changes: what is written between the two would be
+/// neither copied nor kept.
+pub(super) fn changed_later(script: &Script, statement: &Statement, catalog: &Catalog) -> Option<Name> {
+    let Kind::Dml(dml) = &statement.kind else { return None };
+    let sources: BTreeSet<Name> = dml
+        .query
+        .reads
+        .iter()
+        .filter_map(|read| catalog.resolve(read))
+        .collect();
+    let later = script
+        .statements
+        .iter()
+        .filter(|other| other.ordinal > statement.ordinal);
+    let mut changed = later.flat_map(|other| match &other.kind {
+        Kind::Dml(dml) if dml.verb != DmlVerb::Insert => std::slice::from_ref(&dml.target),
+        Kind::Truncate { tables, .. } => tables.as_slice(),
+        Kind::Drop(drop) if drop.object == ObjectKind::Table => drop.names.as_slice(),
+        _ => &[],
+    });
+    let in_use = |name: &Name| catalog.relation(name).is_some_and(Relation::is_shared);
+    changed.find_map(|name| {
+        catalog
+            .resolve(name)
+            .filter(|name| sources.contains(name) && in_use(name))
+    })
 }
 
 /// Whether what is dropped later can have been its source.

@@ -124,6 +124,7 @@ fn close(
         phase: Phase::Expand,
         transaction: true,
         sql: texts(&pieces, script),
+        batch: None,
         locks: locks
             .into_iter()
             .filter(|lock| lock.mode > LockMode::AccessShare)
@@ -210,6 +211,12 @@ fn lone(piece: Piece) -> Step {
             undo: lone.undo,
             ..Step::alone(lone.kind, lone.sql, lone.goal)
         },
+        Body::Batches(batches) => Step {
+            batch: Some(batches.batch),
+            locks: batches.locks,
+            undo: batches.undo,
+            ..Step::alone(StepKind::Backfill, batches.sql, Goal::Committed)
+        },
         Body::Check { query, violation } => Step {
             work: Work::Scan,
             ..Step::alone(StepKind::Check, query, Goal::NoRows(violation))
@@ -245,6 +252,7 @@ pub(super) fn as_written(
             phase: Phase::Expand,
             transaction,
             sql: texts,
+            batch: None,
             locks: if transaction {
                 locks.into_iter().filter(|l| l.mode > LockMode::AccessShare).collect()
             } else {

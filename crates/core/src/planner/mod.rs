@@ -16,7 +16,7 @@ use crate::migration::{Migration, TransactionModel};
 use crate::plan::{MigrationPlan, Notice};
 use crate::quote::SqlText;
 use crate::replay::{self, Certainty};
-use crate::rewrite::{self, Piece, Refusal, Scene};
+use crate::rewrite::{self, Body, Piece, Refusal, Scene};
 use crate::rules;
 use crate::settings::{Breaking, PlanSettings};
 use crate::source::SourceFile;
@@ -153,7 +153,8 @@ impl Work<'_> {
                 settings: self.settings,
                 as_written: as_written || glued.contains(&statement.ordinal),
             };
-            match self.pieces(statement, &effect, &scene, &glued) {
+            let own = self.pieces(statement, &effect, &scene, &glued);
+            match own.and_then(|own| self.batched(own, script, statement, &effect, &scene)) {
                 Ok(own) => pieces.extend(own.into_iter().map(|piece| session.apply(piece))),
                 Err(refusal) => self.refuse(file, script, statement, refusal),
             }
@@ -195,6 +196,45 @@ impl Work<'_> {
             }
         }
         rewrite::rewrite(statement, effect, scene)
+    }
+
+    /// Batches as the file wants them; the statement stays whole where the migration later changes what they read.
+    fn batched(
+        &self,
+        mut pieces: Vec<Piece>,
+        script: &Script,
+        statement: &Statement,
+        effect: &Effect,
+        scene: &Scene<'_>,
+    ) -> Result<Vec<Piece>, Refusal> {
+        let size = script.directives.iter().find_map(|directive| match directive {
+            Directive::BatchSize { statement: of, rows } if *of == statement.ordinal => Some(*rows),
+            _ => None,
+        });
+        let mut apart = false;
+        for piece in &mut pieces {
+            if let Body::Batches(batches) = &mut piece.body {
+                batches.batch.size = size;
+                apart = true;
+            }
+        }
+        let Some(source) = glue::changed_later(script, statement, scene.catalog).filter(|_| apart) else {
+            return Ok(pieces);
+        };
+        match rewrite::hazard(statement, effect, scene).filter(|_| !self.settings.allow_blocking) {
+            Some(hurts) => Err(rewrite::whole(
+                &hurts,
+                &format!("the migration later changes {source}, which it reads"),
+            )),
+            None => rewrite::rewrite(
+                statement,
+                effect,
+                &Scene {
+                    as_written: true,
+                    ..*scene
+                },
+            ),
+        }
     }
 
     /// What somebody has allowed to be written is not allowed to block: that is for whoever deploys to say.

@@ -10,7 +10,7 @@ use crate::step::{StepKind, Undo};
 
 pub(super) fn order(pieces: Vec<Piece>, initial: &Catalog) -> Vec<Piece> {
     let (checks, mut pieces) = checks_first(pieces, initial);
-    let alone = |piece: &Piece| matches!(piece.body, Body::Lone(_));
+    let alone = |piece: &Piece| matches!(piece.body, Body::Lone(_) | Body::Batches(_));
     if pieces.iter().any(alone) {
         sink(&mut pieces, is_final, |_| true);
         sink(&mut pieces, waits, |next| !is_final(next));
@@ -46,6 +46,7 @@ fn is_final(piece: &Piece) -> bool {
     match &piece.body {
         Body::Instant(instant) => matches!(instant.undo, Undo::Impossible(_)),
         Body::Lone(lone) => matches!(lone.undo, Undo::Impossible(_)),
+        Body::Batches(batches) => matches!(batches.undo, Undo::Impossible(_)),
         Body::Check { .. } => false,
     }
 }

@@ -45,25 +45,31 @@ impl Settings {
 
     /// Puts the settings in front of a piece that runs in a transaction. What runs alone was built with full names.
     pub(super) fn apply(&self, mut piece: Piece) -> Piece {
-        if let Body::Instant(instant) = &mut piece.body
-            && !self.in_force.is_empty()
-        {
-            let prefix = self.in_force.iter().fold(SqlText::verbatim(""), |all, (name, values)| {
-                let value = match (name.as_str(), values.as_slice()) {
-                    (_, []) => SqlText::verbatim("NULL"),
-                    ("search_path", values) => sql!("{}", Literal(&quoted_list(values))),
-                    (_, values) => sql!("{}", Literal(&values.join(", "))),
-                };
-                sql!(
-                    "{}SELECT pg_catalog.set_config({}, {}, true);\n",
-                    all,
-                    Literal(name),
-                    value
-                )
-            });
-            instant.sql = sql!("{}{}", prefix, instant.sql);
+        if self.in_force.is_empty() {
+            return piece;
+        }
+        match &mut piece.body {
+            Body::Instant(instant) => instant.sql = sql!("{}{}", self.prefix(), instant.sql),
+            Body::Batches(batches) => batches.batch.settings = self.prefix(),
+            Body::Lone(_) | Body::Check { .. } => {}
         }
         piece
+    }
+
+    fn prefix(&self) -> SqlText {
+        self.in_force.iter().fold(SqlText::verbatim(""), |all, (name, values)| {
+            let value = match (name.as_str(), values.as_slice()) {
+                (_, []) => SqlText::verbatim("NULL"),
+                ("search_path", values) => sql!("{}", Literal(&quoted_list(values))),
+                (_, values) => sql!("{}", Literal(&values.join(", "))),
+            };
+            sql!(
+                "{}SELECT pg_catalog.set_config({}, {}, true);\n",
+                all,
+                Literal(name),
+                value
+            )
+        })
     }
 }
 

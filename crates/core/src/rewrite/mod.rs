@@ -7,6 +7,7 @@
 mod alter_table;
 mod check;
 mod constraint;
+mod dml;
 mod duration;
 mod footprint;
 mod index;
@@ -14,9 +15,11 @@ mod not_null;
 mod undo;
 mod view;
 
+pub(crate) use dml::whole;
 pub(crate) use duration::is_open_ended;
 pub(crate) use footprint::{Footprint, Key};
 
+use crate::batch::Batch;
 use crate::catalog::{Catalog, Relation, RelationKind};
 use crate::effect::Effect;
 use crate::lock::LockMode;
@@ -50,7 +53,8 @@ impl Piece {
         match self.body {
             Body::Instant(instant) => Some(instant.sql),
             Body::Lone(lone) => Some(lone.sql),
-            Body::Check { .. } => None,
+            // What it runs is another text for each batch.
+            Body::Batches(_) | Body::Check { .. } => None,
         }
     }
 }
@@ -62,6 +66,8 @@ pub(crate) enum Body {
     Instant(Instant),
     /// Alone, outside a transaction.
     Lone(Lone),
+    /// A change of rows in batches, each in its own transaction.
+    Batches(Batches),
     /// A query that must return no row, before anything is changed.
     Check { query: SqlText, violation: Violation },
 }
@@ -95,6 +101,16 @@ pub(crate) struct Lone {
     pub(crate) locks: Vec<RelationLock>,
     pub(crate) work: Work,
     pub(crate) goal: Goal,
+    pub(crate) undo: Undo,
+}
+
+/// A piece that changes rows in batches.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Batches {
+    /// The statement that it stands for.
+    pub(crate) sql: SqlText,
+    pub(crate) batch: Batch,
+    pub(crate) locks: Vec<RelationLock>,
     pub(crate) undo: Undo,
 }
 
@@ -168,6 +184,7 @@ pub(crate) fn rewrite(statement: &Statement, effect: &Effect, scene: &Scene<'_>)
         Kind::CreateIndex(index) => index::create(statement, index, effect, scene)?,
         Kind::Drop(drop) => index::drop(statement, drop, effect, scene),
         Kind::AlterTable(alter) => alter_table::rewrite(statement, alter, effect, scene)?,
+        Kind::Dml(dml) => dml::rewrite(statement, dml, effect, scene)?,
         Kind::Refresh {
             name,
             concurrently: false,

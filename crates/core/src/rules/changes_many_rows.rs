@@ -14,7 +14,8 @@ rule! {
     /// all behind it take. The WAL comes in one piece, replicas lag, and the dead rows stay until vacuum.
     ///
     /// # The safe way
-    /// Batches of some thousand rows over the primary key, each in its own short transaction.
+    /// Batches of some thousand rows over the primary key, each in its own short transaction. `nonstop deploy` makes them
+    /// where each row depends on itself alone.
     ///
     /// # When it is fine
     /// The table is new or small; the WHERE clause is known to find few rows.

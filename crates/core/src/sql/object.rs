@@ -2,6 +2,7 @@
 
 use super::{Inserted, NameRef, Query, TypeRef};
 use crate::catalog::{Expression, Volatility};
+use crate::quote::SqlText;
 use std::collections::BTreeSet;
 
 /// `DROP`.
@@ -126,6 +127,29 @@ pub struct Dml {
     pub filtered: bool,
     /// Columns that it sets, with the columns of the target that the new values use.
     pub sets: Vec<(String, Expression)>,
+    /// An `UPDATE` or `DELETE` taken apart.
+    pub shape: Option<Shape>,
+}
+
+/// An `UPDATE` or `DELETE` taken apart, so that it can be done a part of the rows at a time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shape {
+    /// Everything before `WHERE`.
+    pub change: SqlText,
+    /// `SELECT FROM` the target and what is joined to it.
+    pub reading: SqlText,
+    /// What stands behind `WHERE`.
+    pub condition: Option<SqlText>,
+    /// What the target is called in them.
+    pub alias: String,
+    /// It has a `FROM` or `USING`.
+    pub joins: bool,
+    /// `ONLY`.
+    pub only: bool,
+    /// Columns that the condition demands to be NULL.
+    pub nulls: Vec<String>,
+    /// Why it cannot be parted, whatever the tables are.
+    pub obstacle: Option<&'static str>,
 }
 
 impl CreateFunction {

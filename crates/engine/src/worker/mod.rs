@@ -159,6 +159,19 @@ impl<'a> Worker<'a> {
         patient: bool,
         most: usize,
     ) -> Result<Vec<String>, Broken> {
+        let (outcome, verdict) = self.observed(sql, place, queueing, patient, most).await;
+        outcome.map_err(|error| Broken { error, verdict })
+    }
+
+    /// The same, with what the watchdog saw, however it ended.
+    pub(crate) async fn observed(
+        &self,
+        sql: &SqlText,
+        place: &Place,
+        queueing: LockTimeout,
+        patient: bool,
+        most: usize,
+    ) -> (Result<Vec<String>, SqlError>, Verdict) {
         let duty = Duty {
             worker: self.session.pid(),
             alarm: (!place.may_block).then(|| self.bounds.alarm(queueing)),
@@ -168,8 +181,7 @@ impl<'a> Worker<'a> {
         };
         self.watchdog.arm(duty).await;
         let outcome = self.answer(sql, patient, most).await;
-        let verdict = self.watchdog.disarm().await;
-        outcome.map_err(|error| Broken { error, verdict })
+        (outcome, self.watchdog.disarm().await)
     }
 
     async fn answer(&self, sql: &SqlText, patient: bool, most: usize) -> Result<Vec<String>, SqlError> {

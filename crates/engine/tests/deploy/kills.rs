@@ -3,7 +3,7 @@
 use crate::stepwise::{COMPLETE, SEEN, all_kinds, prepared};
 use crate::support::{by_hand, child, planned, run_by_hand, value};
 use nonstop_core::migration::Migration;
-use nonstop_engine::deploy::{DeployOptions, HistoryKind, Stop, deploy_by};
+use nonstop_engine::deploy::{DeployOptions, HistoryKind, Stop, deploy, deploy_by};
 use nonstop_engine::event::{Events, Outcome};
 use nonstop_engine::failpoint;
 use nonstop_engine::target::Target;
@@ -35,6 +35,12 @@ async fn the_child() {
         return;
     };
     let target = Target::parse(&url).unwrap();
+    if case == "batches" {
+        let (folder, options) = (crate::batches::once(), crate::batches::options());
+        let events = Events::silent();
+        let _ = deploy(&target, &folder, HistoryKind::Prisma, &options, &events, Stop::never()).await;
+        return;
+    }
     let options = DeployOptions::default();
     let events = (&Events::silent(), Stop::never());
     let _ = deploy_by(by_hand, &target, &folder(&case), HistoryKind::Prisma, &options, events).await;
@@ -71,7 +77,7 @@ async fn at_each_point_on_the_way_forward() {
         }
         for point in failpoint::ALL
             .iter()
-            .filter(|point| !point.contains("undo") && **point != "atomic-sent")
+            .filter(|point| !point.contains("undo") && !point.starts_with("batch") && **point != "atomic-sent")
         {
             let database = database_like(&database).await;
             let (outcome, seen) = after_kill(&database, "steps", point).await;

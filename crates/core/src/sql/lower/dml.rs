@@ -206,6 +206,7 @@ fn dml(verb: DmlVerb, target: &protobuf::RangeVar, node: &NodeEnum, values: Opti
         inserted: super::super::Inserted::default(),
         filtered: false,
         sets: Vec::new(),
+        shape: super::shape::shape(node),
     }
 }
 

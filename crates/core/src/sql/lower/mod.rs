@@ -9,6 +9,7 @@ mod object;
 mod predicate;
 mod publication;
 mod rows;
+mod shape;
 mod body;
 mod dynamic;
 mod query;

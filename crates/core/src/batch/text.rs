@@ -1,0 +1,230 @@
+//! The SQL of a batch.
+
+use super::{Batch, Key, Position, Window};
+use crate::quote::{Ident, Idents, List, Literal, SqlText};
+use crate::sql;
+
+impl Batch {
+    /// The last place of the key, as it is now; no row where the table is empty.
+    pub fn end(&self) -> SqlText {
+        match &self.key {
+            Key::Columns(keys) => sql!(
+                "SELECT {} FROM {} ORDER BY {} LIMIT 1",
+                Idents(keys),
+                self.table,
+                descending(keys)
+            ),
+            Key::Pages => sql!(
+                "SELECT pages FROM (SELECT pg_catalog.pg_relation_size({}::pg_catalog.regclass) \
+                 / pg_catalog.current_setting('block_size')::bigint AS pages) AS size WHERE pages > 0",
+                Literal(sql!("{}", self.table).as_str())
+            ),
+        }
+    }
+
+    /// About how many rows there are, by the server's statistics.
+    pub fn total(&self) -> SqlText {
+        let table = sql!("{}", self.table);
+        sql!(
+            "SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_catalog.pg_class \
+             WHERE oid = {}::pg_catalog.regclass \
+             OR oid IN (SELECT relid FROM pg_catalog.pg_partition_tree({}::pg_catalog.regclass))",
+            Literal(table.as_str()),
+            Literal(table.as_str())
+        )
+    }
+
+    /// The bound of the next so many rows, and how many there are. No row: none is left.
+    pub fn next_bound(&self, keys: &[String], after: Option<&Position>, end: &Position, rows: u64) -> SqlText {
+        let window = within(&sql!("{}", Ident("t")), keys, after, end);
+        let list = columns(&sql!("{}", Ident("t")), keys);
+        sql!(
+            "SELECT {}, count(*) OVER () FROM (SELECT {} FROM {} AS \"t\" WHERE {} ORDER BY {} LIMIT {}) AS w \
+             ORDER BY {} LIMIT 1",
+            Idents(keys),
+            List(&list),
+            self.table,
+            window,
+            List(&list),
+            rows,
+            descending(keys)
+        )
+    }
+
+    /// Locks the rows of a window in the order of the key.
+    pub fn lock(&self, window: &Window) -> Option<SqlText> {
+        let locking = self.locking.as_ref()?;
+        let strength = SqlText::verbatim(if self.deletes() { "UPDATE" } else { "NO KEY UPDATE" });
+        let alias = sql!("{}", Ident(&self.alias));
+        let order = match &self.key {
+            Key::Columns(keys) => columns(&alias, keys),
+            Key::Pages => vec![sql!("{}.ctid", alias)],
+        };
+        Some(sql!(
+            "SELECT count(*) FROM ({} WHERE {} ORDER BY {} FOR {} OF {}) AS locked",
+            locking,
+            self.rows(window),
+            List(&order),
+            strength,
+            alias
+        ))
+    }
+
+    /// Changes the rows of a window, and gives one row for each.
+    pub fn change(&self, window: &Window) -> SqlText {
+        sql!("{} WHERE {} RETURNING 1", self.change, self.rows(window))
+    }
+
+    /// Settings of a transaction in which a window is changed: rows are found by the key, in its order.
+    pub fn settings(&self) -> SqlText {
+        if self.locking.is_some() {
+            return self.settings.clone();
+        }
+        sql!(
+            "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;\n{}",
+            self.settings
+        )
+    }
+
+    fn deletes(&self) -> bool {
+        self.change.as_str().starts_with("DELETE")
+    }
+
+    fn rows(&self, window: &Window) -> SqlText {
+        let alias = sql!("{}", Ident(&self.alias));
+        let place = match &self.key {
+            Key::Columns(keys) => within(&alias, keys, window.after.as_ref(), &window.upto),
+            Key::Pages => {
+                let tid = |position: Option<&Position>| {
+                    let page = position.and_then(|page| page.first()).map_or("0", String::as_str);
+                    sql!("{}::pg_catalog.tid", Literal(&format!("({page},0)")))
+                };
+                sql!(
+                    "{}.ctid >= {} AND {}.ctid < {}",
+                    alias,
+                    tid(window.after.as_ref()),
+                    alias,
+                    tid(Some(&window.upto))
+                )
+            }
+        };
+        match &self.condition {
+            Some(condition) => sql!("{} AND ({})", place, condition),
+            None => place,
+        }
+    }
+}
+
+/// Literals take the type of the columns that they are compared with.
+fn within(alias: &SqlText, keys: &[String], after: Option<&Position>, upto: &Position) -> SqlText {
+    let list = columns(alias, keys);
+    let side = |parts: &[SqlText]| match parts {
+        [one] => one.clone(),
+        more => sql!("ROW({})", List(more)),
+    };
+    let values = |position: &Position| {
+        let literals: Vec<SqlText> = position.iter().map(|value| sql!("{}", Literal(value))).collect();
+        side(&literals)
+    };
+    let upto = sql!("{} <= {}", side(&list), values(upto));
+    match after {
+        Some(after) => sql!("{} > {} AND {}", side(&list), values(after), upto),
+        None => upto,
+    }
+}
+
+fn columns(alias: &SqlText, keys: &[String]) -> Vec<SqlText> {
+    keys.iter().map(|key| sql!("{}.{}", alias, Ident(key))).collect()
+}
+
+fn descending(keys: &[String]) -> SqlText {
+    let keys: Vec<SqlText> = keys.iter().map(|key| sql!("{} DESC", Ident(key))).collect();
+    sql!("{}", List(&keys))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quote::Name;
+
+    fn batch(keys: &[&str], condition: Option<&str>) -> Batch {
+        Batch {
+            table: Name::new("public", "T"),
+            alias: "a".to_owned(),
+            key: Key::Columns(keys.iter().map(|key| (*key).to_owned()).collect()),
+            change: SqlText::verbatim("UPDATE \"T\" a SET c = 1"),
+            locking: condition.map(|_| SqlText::verbatim("SELECT FROM \"T\" a")),
+            condition: condition.map(SqlText::verbatim),
+            settings: SqlText::verbatim(""),
+            size: None,
+            repeats: false,
+            silent: false,
+        }
+    }
+
+    fn strings(values: &[&str]) -> Vec<String> {
+        values.iter().map(|value| (*value).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_window_of_one_column() {
+        let batch = batch(&["id"], None);
+        let first = Window {
+            after: None,
+            upto: strings(&["9"]),
+        };
+        assert_eq!(
+            batch.change(&first).as_str(),
+            "UPDATE \"T\" a SET c = 1 WHERE \"a\".\"id\" <= '9' RETURNING 1"
+        );
+        assert_eq!(batch.lock(&first), None);
+        assert_eq!(
+            batch.end().as_str(),
+            "SELECT \"id\" FROM \"public\".\"T\" ORDER BY \"id\" DESC LIMIT 1"
+        );
+        let next = batch.next_bound(&strings(&["id"]), Some(&strings(&["9"])), &strings(&["99"]), 50);
+        assert_eq!(
+            next.as_str(),
+            "SELECT \"id\", count(*) OVER () FROM (SELECT \"t\".\"id\" FROM \"public\".\"T\" AS \"t\" \
+             WHERE \"t\".\"id\" > '9' AND \"t\".\"id\" <= '99' ORDER BY \"t\".\"id\" LIMIT 50) AS w ORDER BY \"id\" DESC LIMIT 1"
+        );
+    }
+
+    #[test]
+    fn a_window_of_several_columns_is_a_comparison_of_rows() {
+        let batch = batch(&["b", "It's"], Some("c = 1 OR c = 2"));
+        let window = Window {
+            after: Some(strings(&["x'y", "1"])),
+            upto: strings(&["z", "2"]),
+        };
+        let rows = "ROW(\"a\".\"b\", \"a\".\"It's\") > ROW('x''y', '1') AND ROW(\"a\".\"b\", \"a\".\"It's\") <= ROW('z', '2') AND (c = 1 OR c = 2)";
+        assert_eq!(
+            batch.change(&window).as_str(),
+            format!("UPDATE \"T\" a SET c = 1 WHERE {rows} RETURNING 1")
+        );
+        assert_eq!(
+            batch.lock(&window).unwrap().as_str(),
+            format!(
+                "SELECT count(*) FROM (SELECT FROM \"T\" a WHERE {rows} ORDER BY \"a\".\"b\", \"a\".\"It's\" \
+                 FOR NO KEY UPDATE OF \"a\") AS locked"
+            )
+        );
+    }
+
+    #[test]
+    fn a_window_of_pages() {
+        let batch = Batch {
+            key: Key::Pages,
+            ..batch(&[], Some("c IS NULL"))
+        };
+        let window = Window {
+            after: Some(strings(&["8"])),
+            upto: strings(&["16"]),
+        };
+        assert_eq!(
+            batch.change(&window).as_str(),
+            "UPDATE \"T\" a SET c = 1 WHERE \"a\".ctid >= '(8,0)'::pg_catalog.tid AND \"a\".ctid < '(16,0)'::pg_catalog.tid \
+             AND (c IS NULL) RETURNING 1"
+        );
+    }
+}

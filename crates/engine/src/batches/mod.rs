@@ -1,0 +1,372 @@
+//! Changes of many rows in batches. Each batch commits together with how far it came, so that a row is changed once
+//! whatever is cut off when.
+
+use crate::event::{Event, Failure};
+use crate::failpoint;
+use crate::failure::SqlError;
+use crate::journal::{self, StepState};
+use crate::message;
+use crate::worker::{Broken, Place, StepError, Worker, answered, tell};
+use nonstop_core::batch::{Batch, BatchPace, Key, Position, Window};
+use nonstop_core::pace::Fault;
+use nonstop_core::quote::SqlText;
+use nonstop_core::sql;
+use nonstop_core::step::{LockTimeout, Step};
+use std::time::{Duration, Instant};
+
+mod look;
+mod progress;
+
+use look::{Lookout, sleep};
+use progress::{Owner, Progress, Turn, positions};
+
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+/// Passes over the pages of a table without a key, at most.
+const PASSES: i32 = 10;
+/// Of the rows that a batch's message returns, the last is ours; settings of the migration come before it.
+const ROWS_KEPT: usize = 256;
+
+/// Runs a step of batches to its end. `state` is what an earlier run has told the journal about it.
+pub(crate) async fn run(
+    worker: &mut Worker<'_>,
+    place: &Place,
+    (id, step): (&str, &Step),
+    state: Option<StepState>,
+) -> Result<(), StepError> {
+    let Some(batch) = &step.batch else { return Ok(()) };
+    if state != Some(StepState::Started) {
+        worker.record(&journal::step(id, &step.id, StepState::Started)).await?;
+    }
+    let owner = Owner { id, step: &step.id };
+    let Some(progress) = begun(worker, owner, batch).await? else {
+        return Ok(());
+    };
+    failpoint::pass("batches-begun").await;
+    let mut work = Work {
+        mute: batch.silent && may_mute(worker).await?,
+        pace: BatchPace::new(worker.bounds.max_block(), batch.size),
+        lookout: Lookout::new(),
+        began: (Instant::now(), progress.seen),
+        told: Instant::now(),
+        failing: None,
+        // Of a pass that was cut off it is not known.
+        pass_changed: progress.place.is_some(),
+        waited: Duration::ZERO,
+        owner,
+        place,
+        step,
+        batch,
+        progress,
+    };
+    work.carry_out(worker).await?;
+    failpoint::pass("batches-done").await;
+    if work.progress.changed > 0 {
+        analyze(worker, place, batch).await?;
+    }
+    Ok(())
+}
+
+/// Whether a step of batches, as far as it came, has changed anything.
+pub(crate) async fn has_changed(worker: &mut Worker<'_>, id: &str, step: &Step) -> Result<bool, StepError> {
+    let progress = read(worker, Owner { id, step: &step.id }).await?;
+    Ok(progress.is_some_and(|progress| progress.changed > 0))
+}
+
+async fn read(worker: &mut Worker<'_>, owner: Owner<'_>) -> Result<Option<Progress>, StepError> {
+    loop {
+        match answered(owner.read(worker.session.client())).await {
+            Ok(progress) => return Ok(progress),
+            Err(error) => worker.mend(error).await?,
+        }
+    }
+}
+
+/// What the journal knows, or a beginning; `None` for an empty table.
+async fn begun(worker: &mut Worker<'_>, owner: Owner<'_>, batch: &Batch) -> Result<Option<Progress>, StepError> {
+    if let Some(progress) = read(worker, owner).await? {
+        return Ok(Some(progress));
+    }
+    let Some(ending) = ending(worker, batch).await? else {
+        return Ok(None);
+    };
+    let total = ask(worker, &batch.total()).await?;
+    let total = total.first().and_then(|row| row.first()?.as_ref()?.parse().ok());
+    worker.record(&owner.begin(&ending, total.unwrap_or(0))).await?;
+    read(worker, owner).await
+}
+
+/// The last place of the key, as it is now.
+async fn ending(worker: &mut Worker<'_>, batch: &Batch) -> Result<Option<Position>, StepError> {
+    let rows = ask(worker, &batch.end()).await?;
+    Ok(rows.into_iter().next().and_then(|row| row.into_iter().collect()))
+}
+
+/// A question with a short answer, over a cut connection too.
+async fn ask(worker: &mut Worker<'_>, query: &SqlText) -> Result<Vec<Vec<Option<String>>>, StepError> {
+    const LIMIT: Duration = Duration::from_secs(60);
+    loop {
+        let answer = tokio::time::timeout(LIMIT, positions(worker.session.client(), query)).await;
+        let error = match answer {
+            Ok(Ok(rows)) => return Ok(rows),
+            Ok(Err(error)) => error,
+            Err(_) => SqlError::lost("the server does not answer", 0),
+        };
+        if error.fault() == Fault::Connection {
+            worker.reconnect().await?;
+            continue;
+        }
+        worker.roll_back().await;
+        return Err(StepError::Failed(Box::new(
+            error.failure(Some(message::shorten(query.as_str()))),
+        )));
+    }
+}
+
+/// Whether this role may keep triggers from seeing what it does.
+async fn may_mute(worker: &mut Worker<'_>) -> Result<bool, StepError> {
+    let query = if worker.session.version().major() >= 15 {
+        sql!("SELECT pg_catalog.has_parameter_privilege('session_replication_role', 'SET')")
+    } else {
+        sql!("SELECT pg_catalog.current_setting('is_superuser') = 'on'")
+    };
+    let answer = ask(worker, &query).await?;
+    Ok(answer
+        .first()
+        .and_then(|row| row.first()?.as_deref().map(|is| is == "t"))
+        == Some(true))
+}
+
+/// Statistics of what stands there now. A failure is told, and stops nothing.
+async fn analyze(worker: &mut Worker<'_>, place: &Place, batch: &Batch) -> Result<(), StepError> {
+    let analyze = sql!("ANALYZE {}", batch.table);
+    match crate::alone::repeat(worker, place, &analyze).await {
+        Err(StepError::Failed(failure)) => {
+            worker.events.send(Event::Warning {
+                migration: Some(place.migration.clone()),
+                message: format!("{} could not be analyzed: {}", batch.table, failure.message),
+            });
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// A step of batches at work.
+struct Work<'w> {
+    owner: Owner<'w>,
+    place: &'w Place,
+    step: &'w Step,
+    batch: &'w Batch,
+    progress: Progress,
+    pace: BatchPace,
+    lookout: Lookout,
+    mute: bool,
+    pass_changed: bool,
+    /// When this run began, and how many rows were behind it then.
+    began: (Instant, i64),
+    told: Instant,
+    /// Since when the same batch fails.
+    failing: Option<Instant>,
+    /// How long was rested since the last batch.
+    waited: Duration,
+}
+
+impl Work<'_> {
+    async fn carry_out(&mut self, worker: &mut Worker<'_>) -> Result<(), StepError> {
+        loop {
+            if worker.stop.is_wanted() {
+                return Err(StepError::Stopped);
+            }
+            worker.check_lock().await?;
+            let Some((window, rows)) = self.next(worker).await? else {
+                if self.is_settled() || !self.pass_again(worker).await? {
+                    return Ok(());
+                }
+                continue;
+            };
+            self.turn(worker, &window, rows).await?;
+        }
+    }
+
+    /// Whether no other pass is needed.
+    fn is_settled(&self) -> bool {
+        !self.batch.repeats || !self.pass_changed || self.progress.pass >= PASSES
+    }
+
+    /// Begins another pass; `false` when there is nothing left to pass over.
+    async fn pass_again(&mut self, worker: &mut Worker<'_>) -> Result<bool, StepError> {
+        let Some(ending) = ending(worker, self.batch).await? else {
+            return Ok(false);
+        };
+        worker
+            .record(&self.owner.again(&ending, self.progress.pass + 1))
+            .await?;
+        self.pass_changed = false;
+        self.reload(worker).await?;
+        Ok(true)
+    }
+
+    async fn reload(&mut self, worker: &mut Worker<'_>) -> Result<(), StepError> {
+        if let Some(progress) = read(worker, self.owner).await? {
+            self.progress = progress;
+        }
+        Ok(())
+    }
+
+    /// The next window, with the rows in it.
+    async fn next(&self, worker: &mut Worker<'_>) -> Result<Option<(Window, u64)>, StepError> {
+        let Progress { place, ending, .. } = &self.progress;
+        let Key::Columns(keys) = &self.batch.key else {
+            return Ok(self.next_pages());
+        };
+        let size = self.pace.size();
+        let bound = self.batch.next_bound(keys, place.as_ref(), ending, size);
+        let Some(mut row) = ask(worker, &bound).await?.into_iter().next() else {
+            return Ok(None);
+        };
+        let rows = row.pop().flatten().and_then(|count| count.parse().ok()).unwrap_or(size);
+        let upto = row.into_iter().collect::<Option<Position>>();
+        Ok(upto.map(|upto| {
+            let after = place.clone();
+            (Window { after, upto }, rows)
+        }))
+    }
+
+    /// As many pages as hold about so many rows.
+    fn next_pages(&self) -> Option<(Window, u64)> {
+        let page = |position: &Position| position.first().and_then(|page| page.parse::<u64>().ok()).unwrap_or(0);
+        let Progress {
+            place, ending, total, ..
+        } = &self.progress;
+        let (from, end) = (place.as_ref().map_or(0, page), page(ending));
+        if from >= end {
+            return None;
+        }
+        let on_a_page = match u64::try_from(*total) {
+            // Without statistics: rows of 150 bytes.
+            Err(_) | Ok(0) => 50,
+            Ok(total) => (total / end).max(1),
+        };
+        let pages = (self.pace.size() / on_a_page).max(1);
+        let upto = (from + pages).min(end);
+        let window = Window {
+            after: place.clone(),
+            upto: vec![upto.to_string()],
+        };
+        Some((window, (upto - from) * on_a_page))
+    }
+
+    /// One batch, and the rest after it.
+    async fn turn(&mut self, worker: &mut Worker<'_>, window: &Window, rows: u64) -> Result<(), StepError> {
+        let number = u64::try_from(self.progress.batches + 1).unwrap_or(1);
+        let turn = Turn {
+            window,
+            number,
+            rows,
+            waited: self.waited,
+            queueing: LockTimeout(worker.bounds.max_block() / 2),
+            mute: self.mute,
+        };
+        let text = self.owner.message(self.batch, &turn);
+        // Nobody is kept waiting for longer than the watchdog allows to what is patient itself.
+        let alarm = LockTimeout(worker.bounds.max_block());
+        let started = Instant::now();
+        let (outcome, verdict) = worker.observed(&text, self.place, alarm, false, ROWS_KEPT).await;
+        let took = started.elapsed();
+        match outcome {
+            Ok(answer) => {
+                failpoint::pass("batch-done").await;
+                let changed = answer
+                    .last()
+                    .and_then(|row| row.strip_prefix("rows=")?.parse::<i64>().ok());
+                self.count(window, rows, changed.unwrap_or(0));
+                self.pace.done(rows, took);
+                self.failing = None;
+                self.tell(worker);
+                self.waited = self
+                    .lookout
+                    .rest(worker, self.place, took, verdict.stood_in_the_way)
+                    .await?;
+                Ok(())
+            }
+            Err(error) => self.recover(worker, window, Broken { error, verdict }).await,
+        }
+    }
+
+    fn count(&mut self, window: &Window, rows: u64, changed: i64) {
+        self.progress.place = Some(window.upto.clone());
+        self.progress.batches += 1;
+        self.progress.seen += i64::try_from(rows).unwrap_or(0);
+        self.progress.changed += changed;
+        self.pass_changed |= changed > 0;
+    }
+
+    /// After a batch that failed: smaller, and again, as long as that may help.
+    async fn recover(&mut self, worker: &mut Worker<'_>, window: &Window, broken: Broken) -> Result<(), StepError> {
+        let fault = broken.error.fault();
+        if fault == Fault::Connection {
+            worker.reconnect().await?;
+            // It may have been committed or not; the journal knows.
+            return self.reload(worker).await;
+        }
+        worker.roll_back().await;
+        if worker.stop.is_wanted() {
+            return Err(StepError::Stopped);
+        }
+        let curable = match fault {
+            Fault::Lock | Fault::Conflict => true,
+            Fault::Cancelled => broken.verdict.cancelled_for.is_some(),
+            Fault::Connection | Fault::Final => false,
+        };
+        let since = *self.failing.get_or_insert_with(Instant::now);
+        if !curable || since.elapsed() > worker.patience {
+            return Err(StepError::Failed(Box::new(self.failure(window, &broken))));
+        }
+        let pause = self.pace.failed(fastrand::f64());
+        tell(worker, self.place, &broken, self.pace.failures(), pause);
+        self.waited += pause;
+        sleep(worker, pause).await
+    }
+
+    fn failure(&self, window: &Window, broken: &Broken) -> Failure {
+        let words = |position: &Position| format!("({})", position.join(", "));
+        let place = match &window.after {
+            Some(after) => format!("behind {} up to {}", words(after), words(&window.upto)),
+            None => format!("up to {}", words(&window.upto)),
+        };
+        let statement = self.step.sql.first().map(|sql| message::shorten(sql.as_str()));
+        let mut failure = broken.error.failure(statement);
+        let done = self.progress.changed;
+        let ours = format!(
+            "in the batch {place} over {} of {}; {done} rows are changed and committed",
+            self.batch.key, self.batch.table
+        );
+        failure.detail = Some(match failure.detail {
+            Some(detail) => format!("{detail}; {ours}"),
+            None => ours,
+        });
+        failure
+    }
+
+    fn tell(&mut self, worker: &Worker<'_>) {
+        if self.told.elapsed() < TELL_EVERY {
+            return;
+        }
+        self.told = Instant::now();
+        let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
+        let (began, before) = self.began;
+        let done = unsigned(self.progress.seen);
+        let fresh = unsigned(self.progress.seen - before);
+        let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+        let rate = fresh.saturating_mul(1_000) / ms;
+        let total = unsigned(self.progress.total).max(done);
+        worker.events.send(Event::Progress {
+            migration: self.place.migration.clone(),
+            step: self.place.step.clone(),
+            phase: format!("changing rows, {rate} a second, about {} left", total - done),
+            done,
+            total,
+        });
+    }
+}
