@@ -1,6 +1,6 @@
 //! The command line: what every verb shares. Each verb's own flags stand beside the verb.
 
-use crate::commands::{baseline, check, completions, demo, deploy, lsp, plan, preflight, resolve, rules, status};
+use crate::commands::{baseline, check, completions, demo, deploy, fix, lsp, plan, preflight, resolve, rules, status};
 use crate::config::{ConfigFile, Flags, Secret};
 use crate::duration::Span;
 use crate::exit::{EXIT_CODES, Problem};
@@ -49,6 +49,9 @@ pub enum Command {
     /// The hazards of migrations, without or with a database
     #[command(after_help = EXIT_CODES)]
     Check(check::CheckArgs),
+    /// The safe form of migrations as files: a diff, or with --write the files
+    #[command(after_help = EXIT_CODES)]
+    Fix(fix::FixArgs),
     /// The gates of `deploy` alone: version, privileges, pooler, replica, space, …
     #[command(after_help = EXIT_CODES)]
     Preflight(preflight::PreflightArgs),

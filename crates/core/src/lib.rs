@@ -24,4 +24,5 @@ pub mod rules;
 mod rewrite;
 pub mod planner;
 pub mod lint;
+pub mod fix;
 pub mod pace;

@@ -68,7 +68,8 @@ impl Knowledge {
         playback.close(&mut self.catalog);
     }
 
-    fn advance(&mut self, playback: &mut Playback, statement: &Statement) {
+    /// Brings what is known to the state after a statement.
+    pub(crate) fn advance(&mut self, playback: &mut Playback, statement: &Statement) {
         if !self.is_complete {
             assume::relations(&mut self.catalog, statement);
         }
@@ -80,7 +81,7 @@ impl Knowledge {
     }
 
     /// What a statement does, and the triggers that it fires.
-    fn effect(&mut self, statement: &Statement) -> Effect {
+    pub(crate) fn effect(&mut self, statement: &Statement) -> Effect {
         let own = self.own_effect(statement);
         effect::with_triggers(own, statement, &self.catalog)
     }

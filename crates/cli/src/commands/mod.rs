@@ -7,6 +7,7 @@ pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod deploy;
+pub mod fix;
 pub mod lsp;
 pub mod plan;
 pub mod preflight;
@@ -37,6 +38,7 @@ pub(crate) fn execute(
         Command::Resolve(args) => resolve::run(args, &settings()?, terminal),
         Command::Baseline(args) => baseline::run(args, &settings()?, terminal),
         Command::Check(args) => check::run(args, &settings()?, terminal),
+        Command::Fix(args) => fix::run(args, &settings()?, terminal),
         Command::Preflight(args) => preflight::run(args, &settings()?, terminal),
         Command::Rules(args) => rules::run(args, terminal),
         Command::Demo(args) => demo::run(args, terminal),

@@ -9,8 +9,10 @@ mod runner;
 mod updown;
 mod diesel;
 mod select;
+mod siblings;
 
 pub use select::{Selection, alone, select};
+pub use siblings::{NoRoom, names_behind, title};
 pub use tree::{Entry, Text, Tree};
 
 use clap::ValueEnum;

@@ -12,7 +12,7 @@ use crate::sql::{ActionKind, Dml, DmlVerb, Kind, NameRef, ObjectKind, Script, St
 use std::collections::BTreeSet;
 
 /// Ordinals of the statements from each copy to its drop, where the table is large and in use.
-pub(super) fn copies_before_drops(script: &Script, catalog: &Catalog, settings: &PlanSettings) -> BTreeSet<usize> {
+pub(crate) fn copies_before_drops(script: &Script, catalog: &Catalog, settings: &PlanSettings) -> BTreeSet<usize> {
     let pairs = pairs(script, catalog, settings);
     pairs.into_iter().flat_map(|(copy, drop)| copy..=drop).collect()
 }

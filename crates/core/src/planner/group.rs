@@ -11,7 +11,7 @@ use crate::step::{Goal, LockTimeout, Phase, RelationLock, StatementTimeout, Step
 use std::collections::BTreeSet;
 
 /// A label that a later statement uses must be committed before it (55P04).
-pub(super) fn close_enum_values(pieces: &mut [Piece], script: &Script) {
+pub(crate) fn close_enum_values(pieces: &mut [Piece], script: &Script) {
     for statement in &script.statements {
         let Kind::AddEnumValue { label, .. } = &statement.kind else {
             continue;

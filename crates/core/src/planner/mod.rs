@@ -5,10 +5,10 @@
 
 mod estimate;
 pub(crate) mod glue;
-mod group;
+pub(crate) mod group;
 mod outlook;
 mod schedule;
-mod session;
+pub(crate) mod session;
 
 use crate::catalog::Catalog;
 use crate::effect::{Effect, effect};

@@ -9,12 +9,12 @@ use crate::sql;
 
 /// Settings in force for the statements that follow.
 #[derive(Debug, Default)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
     in_force: Vec<(String, Vec<String>)>,
 }
 
 /// Timeouts are nonstop's own business.
-pub(super) fn is_bound(name: &str) -> bool {
+pub(crate) fn is_bound(name: &str) -> bool {
     matches!(
         name,
         "lock_timeout"
@@ -27,13 +27,13 @@ pub(super) fn is_bound(name: &str) -> bool {
 
 /// `SET TRANSACTION …` and its like are statements of their place: they hold for the transaction in which they stand, and
 /// only before its first query.
-pub(super) fn is_of_transaction(name: &str) -> bool {
+pub(crate) fn is_of_transaction(name: &str) -> bool {
     matches!(name, "TRANSACTION" | "TRANSACTION SNAPSHOT" | "SESSION CHARACTERISTICS")
 }
 
 impl Settings {
     /// No values: back to the default, which has to be said where the setting stood before in the same transaction.
-    pub(super) fn set(&mut self, name: &str, values: &[String]) {
+    pub(crate) fn set(&mut self, name: &str, values: &[String]) {
         if name.is_empty() {
             // RESET ALL.
             self.in_force.iter_mut().for_each(|(_, values)| values.clear());
@@ -44,7 +44,7 @@ impl Settings {
     }
 
     /// Puts the settings in front of a piece that runs in a transaction. What runs alone was built with full names.
-    pub(super) fn apply(&self, mut piece: Piece) -> Piece {
+    pub(crate) fn apply(&self, mut piece: Piece) -> Piece {
         if self.in_force.is_empty() {
             return piece;
         }
@@ -56,7 +56,8 @@ impl Settings {
         piece
     }
 
-    fn prefix(&self) -> SqlText {
+    /// `SELECT set_config(…);` for each of them.
+    pub(crate) fn prefix(&self) -> SqlText {
         self.in_force.iter().fold(SqlText::verbatim(""), |all, (name, values)| {
             let value = match (name.as_str(), values.as_slice()) {
                 (_, []) => SqlText::verbatim("NULL"),

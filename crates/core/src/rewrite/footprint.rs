@@ -201,12 +201,16 @@ pub(super) fn of_constraint(print: Footprint, catalog: &Catalog, table: &Name, d
         } => {
             let parent = catalog.resolve_or_target(references);
             print = print.columns(&parent, columns);
-            // The key it needs may be any unique index of the parent.
+            // The key it needs may be any unique index of the parent over those columns.
+            let is_over = |index: &&crate::catalog::Index| {
+                columns.is_empty() || index.keys.iter().all(|key| columns.contains(key))
+            };
             let keys = catalog
                 .relation(&parent)
                 .into_iter()
                 .flat_map(|rel| &rel.indexes)
-                .filter(|index| index.unique);
+                .filter(|index| index.unique)
+                .filter(is_over);
             print
                 .reads
                 .extend(keys.map(|index| Key::Object(parent.sibling(&index.name))));

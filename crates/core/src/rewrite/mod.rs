@@ -12,12 +12,15 @@ mod duration;
 mod footprint;
 mod index;
 mod not_null;
+mod restore;
 mod undo;
 mod view;
 
 pub(crate) use dml::whole;
 pub(crate) use duration::is_open_ended;
 pub(crate) use footprint::{Footprint, Key};
+pub use restore::Made;
+pub(crate) use restore::way_back;
 
 use crate::batch::Batch;
 use crate::catalog::{Catalog, Relation, RelationKind};

@@ -241,7 +241,7 @@ pub(super) fn of_action(table: &Name, action: &ActionKind, scene: &Scene<'_>) ->
     }
 }
 
-fn add_again(table: &Name, rel: &Relation, constraint: &Constraint, scene: &Scene<'_>) -> Undo {
+pub(super) fn add_again(table: &Name, rel: &Relation, constraint: &Constraint, scene: &Scene<'_>) -> Undo {
     let name = Ident(&constraint.name);
     let definition = SqlText::verbatim(&constraint.definition);
     let large = scene.any_large(table);
@@ -340,34 +340,7 @@ fn of_rename(rename: &Rename, scene: &Scene<'_>) -> Undo {
 fn of_drop(drop: &Drop, scene: &Scene<'_>) -> Undo {
     let mut steps = Vec::new();
     for name in &drop.names {
-        let own = match drop.object {
-            ObjectKind::Index => match scene.catalog.resolve_index(name) {
-                Some((table, index)) => rebuild(table, index),
-                None => Undo::Nothing,
-            },
-            ObjectKind::Type => match scene
-                .catalog
-                .resolve_type(name)
-                .map(|name| (scene.catalog.types.get(&name), name))
-            {
-                Some((Some(TypeDef::Enum(labels)), name)) if !drop.cascade => {
-                    let labels: Vec<Literal<'_>> = labels.iter().map(|label| Literal(label)).collect();
-                    one(sql!("CREATE TYPE {} AS ENUM ({})", name, List(&labels)), Vec::new())
-                }
-                None => Undo::Nothing,
-                Some(_) => impossible(format!("the definition of type {name} is not kept")),
-            },
-            ObjectKind::Table if scene.catalog.resolve(name).is_some() => {
-                impossible(format!("table {name} and its rows are gone"))
-            }
-            ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView | ObjectKind::Sequence
-                if scene.catalog.resolve(name).is_none() =>
-            {
-                Undo::Nothing
-            }
-            _ => impossible(format!("the definition of {name} is not kept")),
-        };
-        match own {
+        match of_dropped(drop, name, scene) {
             Undo::Nothing => {}
             Undo::Steps(mut own) => steps.append(&mut own),
             Undo::Impossible(why) => return Undo::Impossible(why),
@@ -377,5 +350,36 @@ fn of_drop(drop: &Drop, scene: &Scene<'_>) -> Undo {
         Undo::Nothing
     } else {
         Undo::Steps(steps)
+    }
+}
+
+/// One name of a `DROP`.
+pub(super) fn of_dropped(drop: &Drop, name: &NameRef, scene: &Scene<'_>) -> Undo {
+    match drop.object {
+        ObjectKind::Index => match scene.catalog.resolve_index(name) {
+            Some((table, index)) => rebuild(table, index),
+            None => Undo::Nothing,
+        },
+        ObjectKind::Type => match scene
+            .catalog
+            .resolve_type(name)
+            .map(|name| (scene.catalog.types.get(&name), name))
+        {
+            Some((Some(TypeDef::Enum(labels)), name)) if !drop.cascade => {
+                let labels: Vec<Literal<'_>> = labels.iter().map(|label| Literal(label)).collect();
+                one(sql!("CREATE TYPE {} AS ENUM ({})", name, List(&labels)), Vec::new())
+            }
+            None => Undo::Nothing,
+            Some(_) => impossible(format!("the definition of type {name} is not kept")),
+        },
+        ObjectKind::Table if scene.catalog.resolve(name).is_some() => {
+            impossible(format!("table {name} and its rows are gone"))
+        }
+        ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView | ObjectKind::Sequence
+            if scene.catalog.resolve(name).is_none() =>
+        {
+            Undo::Nothing
+        }
+        _ => impossible(format!("the definition of {name} is not kept")),
     }
 }

@@ -14,7 +14,9 @@ mod statement;
 mod table;
 
 pub use directive::{Directive, DirectiveError};
-pub use lower::{Identifier, identifiers, normalised, parse, parse_function, predicate, single_expression};
+pub use lower::{
+    Identifier, comments, identifiers, normalised, parse, parse_function, predicate, single_expression, words,
+};
 pub use object::*;
 pub use predicate::*;
 pub use publication::*;

@@ -96,9 +96,9 @@ pub enum CheckFormat {
 }
 
 /// As the planner has it.
-const SMALL_ROWS: u64 = 10_000;
+pub(super) const SMALL_ROWS: u64 = 10_000;
 /// The oldest major that is tested: what holds there holds on all.
-const OLDEST_MAJOR: u32 = 14;
+pub(super) const OLDEST_MAJOR: u32 = 14;
 
 pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Problem> {
     let section = &settings.file.check;
@@ -231,7 +231,7 @@ fn small_rows(args: &CheckArgs, settings: &Settings) -> u64 {
 }
 
 /// The live catalog, and what of the folder is applied.
-fn live(
+pub(super) fn live(
     folder: &Folder,
     small_rows: u64,
     settings: &Settings,

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod demo;
 pub mod events;
+pub mod fix;
 pub mod plan;
 pub mod preflight;
 pub mod rules;

@@ -18,7 +18,7 @@ mod span;
 mod table;
 mod words;
 
-pub use words::{Word as Identifier, identifiers, normalised};
+pub use words::{Word as Identifier, comments, identifiers, normalised, words};
 
 pub use body::{parse_function, single_expression};
 pub use predicate::predicate;

@@ -2,6 +2,7 @@
 //! does not depend on white space and comments.
 
 use super::{is_comment, tokens};
+use crate::source::Span;
 use pg_query::protobuf::Token;
 
 /// A name as it stands in the text.
@@ -29,6 +30,38 @@ pub fn identifiers(text: &str) -> Vec<Word> {
         }
     };
     names.map(name).collect()
+}
+
+/// All words of a text, in small letters where they are not quoted; comments are left out.
+pub fn words(text: &str) -> Vec<Word> {
+    let words = tokens(text).unwrap_or_default().into_iter();
+    let words = words.filter(|word| !is_comment(word.token));
+    let word = |word: super::Word| {
+        let written = &text[word.start..word.end];
+        let is_quoted = written.starts_with(['"', '\'', '$']);
+        Word {
+            name: if is_quoted {
+                written.to_owned()
+            } else {
+                written.to_lowercase()
+            },
+            start: word.start,
+            end: word.end,
+        }
+    };
+    words.map(word).collect()
+}
+
+/// Where the comments of a text stand.
+pub fn comments(text: &str) -> Vec<Span> {
+    let words = tokens(text).unwrap_or_default().into_iter();
+    let comments = words.filter(|word| is_comment(word.token));
+    comments
+        .map(|word| Span {
+            start: word.start,
+            end: word.end,
+        })
+        .collect()
 }
 
 /// The text with one space between its words and without comments; text that has no words as it is.

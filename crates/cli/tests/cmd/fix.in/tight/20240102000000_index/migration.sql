@@ -1,0 +1,2 @@
+CREATE INDEX a_id ON a (id);
+ALTER TABLE a ADD COLUMN b int;

@@ -1,0 +1,2 @@
+ALTER TABLE a ADD COLUMN c int;
+CREATE INDEX a_id ON a (id);

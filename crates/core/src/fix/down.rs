@@ -1,0 +1,75 @@
+//! The way back of each file.
+
+use super::part::{Part, Place};
+use super::sort::Sorted;
+use crate::rewrite::{self, Piece, Scene};
+
+pub use crate::rewrite::Made;
+
+/// A down script, in parts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Down {
+    /// Its text; empty where there is nothing to take back.
+    pub text: String,
+    /// What does not come back, for people.
+    pub lost: Vec<String>,
+}
+
+/// The way back of a piece; the text is statements, each with its semicolon and line end.
+pub(super) fn of(part: &Part, piece: &Piece, scene: &Scene<'_>, made: &Made) -> Down {
+    let mut down = Down::default();
+    if part.is_on_new_table && part.place(piece) == Place::Together {
+        // It goes with its table.
+        return down;
+    }
+    let way = rewrite::way_back(&part.statement, part.is_kept, piece, scene, made);
+    for lost in &way.lost {
+        down.text.push_str(&format_lost(lost));
+        down.lost
+            .push(format!("{}: {lost}", first_line(part.statement.sql.as_str())));
+    }
+    for sql in &way.statements {
+        down.text.push_str(&part.unqualified(sql.as_str()));
+        down.text.push_str(";\n");
+    }
+    down
+}
+
+fn format_lost(lost: &str) -> String {
+    let lines: Vec<String> = lost.lines().map(|line| format!("-- {line}\n")).collect();
+    format!("-- Does not come back:\n{}", lines.concat())
+}
+
+fn first_line(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(60) {
+        Some((at, _)) => format!("{} …", &line[..at]),
+        None => line,
+    }
+}
+
+/// Newest first.
+pub(super) fn of_file(parts: &[Part], own: &Sorted, newline: &str) -> Down {
+    let mut down = Down::default();
+    for (part, piece) in own.pieces.iter().rev() {
+        let Some(one) = parts[*part].downs.get(*piece) else {
+            continue;
+        };
+        down.text.push_str(&one.text);
+        for lost in &one.lost {
+            if !down.lost.contains(lost) {
+                down.lost.push(lost.clone());
+            }
+        }
+    }
+    if down.text.is_empty() {
+        let why = match own.place {
+            Place::Validate => "-- Nothing to take back: what was found valid stays so.\n",
+            Place::Together | Place::Alone => "-- Nothing to take back.\n",
+        };
+        why.clone_into(&mut down.text);
+    }
+    down.lost.reverse();
+    down.text = down.text.replace('\n', newline);
+    down
+}
