@@ -140,6 +140,9 @@ pub fn lint(
         if effect.error.is_none() {
             effect.error = transaction.error(statement, &effect, &known.catalog);
         }
+        if let Some(error) = effect.error {
+            effect = Effect::of_failure(error);
+        }
         let around = Surroundings {
             script: &script.statements,
             held: transaction.held(),

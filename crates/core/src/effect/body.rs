@@ -4,11 +4,14 @@ use super::{Builder, Effect, Predicted, alone};
 use crate::catalog::Catalog;
 use crate::lock::LockMode;
 use crate::replay::{self, Bodies};
-use crate::sql::{self, CreateFunction, Inner, Kind, Statement, When};
+use crate::sql::{self, Action, ActionKind, CreateFunction, Inner, Kind, Statement, When};
 
 /// What a statement of a body does, where it runs. One that runs only if it is needed does nothing where it would fail,
 /// and the error of one that may not run is not the body's.
 pub fn of_inner(inner: &Inner, catalog: &Catalog) -> Effect {
+    if inner.when == When::IfNeeded && is_done(&inner.statement, catalog) {
+        return Effect::default();
+    }
     let mut effect = alone(&inner.statement, catalog);
     if std::mem::take(&mut effect.outside_transaction) {
         effect.error.get_or_insert(Predicted {
@@ -24,6 +27,22 @@ pub fn of_inner(inner: &Inner, catalog: &Catalog) -> Effect {
         }
     }
     effect
+}
+
+/// Columns that have the type already which they are to get.
+fn is_done(statement: &Statement, catalog: &Catalog) -> bool {
+    let Kind::AlterTable(alter) = &statement.kind else {
+        return false;
+    };
+    let rel = catalog.resolve(&alter.name).and_then(|name| catalog.relation(&name));
+    let has_type = |action: &Action| match &action.kind {
+        ActionKind::AlterType { column, to, .. } => {
+            let own = rel.and_then(|rel| rel.column(column));
+            own.is_some_and(|own| own.type_name == catalog.type_display(to))
+        }
+        _ => false,
+    };
+    !alter.actions.is_empty() && alter.actions.iter().all(has_type)
 }
 
 /// A statement's own effect with all that its bodies may do.

@@ -137,6 +137,14 @@ fn alone(statement: &Statement, catalog: &Catalog) -> Effect {
 }
 
 impl Effect {
+    /// A statement that fails holds nothing and has done nothing.
+    pub fn of_failure(error: Predicted) -> Self {
+        Self {
+            error: Some(error),
+            ..Self::default()
+        }
+    }
+
     /// All work, also what keeps nobody out: rows that are read, and new files.
     pub fn all_work(&self) -> Vec<RelationWork> {
         let mut all = self.work.clone();

@@ -1,3 +1,4 @@
+mod histories;
 mod knowledge;
 
 use super::*;

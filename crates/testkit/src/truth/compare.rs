@@ -123,11 +123,19 @@ impl Score {
             self.left_out += 1;
             return;
         }
-        // TRUNCATE gives the table a new file and touches no row; a sequence has one.
-        let is_instant = matches!(statement.kind, Kind::Truncate { .. } | Kind::AlterSequence { .. });
-        let blocks = !is_instant && measured.blocked().next().is_some();
+        // TRUNCATE gives the table a new file and touches no row.
+        let is_instant = matches!(statement.kind, Kind::Truncate { .. });
         let found = said.blocking.iter().any(|(_, work)| *work != Work::None);
-        let claimed = said.work.keys().any(|name| measured.stops(&said.locks, name));
+        // Whether a block reads a table before it locks it, or after, is not seen.
+        let mut blocked = measured.blocked().map(|name| measured.work[name]);
+        let counts_scans = found || !matches!(statement.kind, Kind::Do { .. });
+        let blocks = !is_instant && blocked.any(|work| counts_scans || work != Work::Scan);
+        let heavy = |name: &&String| !measured.sequences.contains(*name);
+        let claimed = said
+            .work
+            .keys()
+            .filter(heavy)
+            .any(|name| measured.stops(&said.locks, name));
         self.blocking.count(found, blocks);
         self.effects.count(claimed && !is_instant, blocks);
         for (rule, _) in said.blocking.iter().filter(|(_, work)| *work == Work::None) {
@@ -221,7 +229,10 @@ fn same_work(said: &BTreeMap<String, Work>, measured: &Measured, rows: bool) -> 
         modes.is_none_or(|modes| modes.iter().any(|mode| *mode >= LockMode::ShareUpdateExclusive))
     };
     let unseen = |name: &str, work: Work| rows && work == Work::Scan && !measured.work.contains_key(name);
-    let said = said.iter().filter(|(name, work)| strong(name) && !unseen(name, **work));
+    let heavy = |name: &str| !measured.sequences.contains(name);
+    let said = said
+        .iter()
+        .filter(|(name, work)| heavy(name) && strong(name) && !unseen(name, **work));
     said.eq(measured.work.iter().filter(|(name, _)| strong(name)))
 }
 

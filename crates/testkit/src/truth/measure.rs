@@ -25,6 +25,8 @@ pub struct Measured {
     pub work: BTreeMap<String, Work>,
     /// Those of them that are materialized views, which nobody writes to but who refreshes them.
     pub views: BTreeSet<String>,
+    /// Those of them that are sequences: a new file of theirs is a page.
+    pub sequences: BTreeSet<String>,
     /// SQLSTATE.
     pub error: Option<String>,
     /// Its locks were sampled while it ran: what is held for a moment only was not seen.
@@ -320,9 +322,11 @@ impl Migration<'_> {
             if is_index(class.kind) {
                 continue;
             }
-            if class.kind == 'm' {
-                measured.views.insert(name.clone());
-            }
+            match class.kind {
+                'm' => measured.views.insert(name.clone()),
+                'S' => measured.sequences.insert(name.clone()),
+                _ => false,
+            };
             let Some(now) = is.iter().find(|now| now.oid == class.oid) else {
                 continue;
             };

@@ -140,6 +140,8 @@ struct Reader<'a> {
     /// Where each line begins.
     lines: Vec<usize>,
     constants: dynamic::Constants,
+    /// Variables that were set by a look into the system catalogs.
+    looked: BTreeSet<String>,
     body: Body,
 }
 
@@ -150,6 +152,7 @@ impl<'a> Reader<'a> {
             text,
             lines: std::iter::once(0).chain(starts).collect(),
             constants: dynamic::Constants::default(),
+            looked: BTreeSet::new(),
             body: Body::default(),
         }
     }
@@ -190,7 +193,7 @@ impl<'a> Reader<'a> {
         for statement in list.as_array().into_iter().flatten() {
             self.statement(statement, when);
             // What stands behind an early end runs only without it.
-            when = when.max(ends_early(statement));
+            when = when.max(self.ends_early(statement));
         }
     }
 
@@ -201,7 +204,21 @@ impl<'a> Reader<'a> {
         let line = line_of(fields);
         match kind.as_str() {
             "PLpgSQL_stmt_block" => self.block(fields, when),
-            "PLpgSQL_stmt_execsql" => self.expr(&fields["sqlstmt"], line, when),
+            "PLpgSQL_stmt_execsql" => {
+                self.expr(&fields["sqlstmt"], line, when);
+                let row = fields["target"]["PLpgSQL_row"]["fields"].as_array();
+                let names = row.into_iter().flatten().filter_map(|field| field["name"].as_str());
+                let one = fields["target"]["PLpgSQL_var"]["refname"].as_str();
+                let query = text_of(&fields["sqlstmt"]).unwrap_or_default();
+                names.chain(one).for_each(|name| self.sets(name, query));
+            }
+            "PLpgSQL_stmt_assign" => {
+                self.expr(&fields["expr"], line, when);
+                let parts = text_of(&fields["expr"]).and_then(|text| text.split_once(":="));
+                if let Some((name, value)) = parts {
+                    self.sets(name.trim(), &format!("SELECT {value}"));
+                }
+            }
             "PLpgSQL_stmt_if" => self.branches(fields, line, when),
             "PLpgSQL_stmt_case" => {
                 self.expr(&fields["t_expr"], line, when);
@@ -251,15 +268,56 @@ impl<'a> Reader<'a> {
     fn branches(&mut self, fields: &Value, line: usize, when: When) {
         self.expr(&fields["cond"], line, when);
         let condition = text_of(&fields["cond"]).unwrap_or_default();
-        let mut inside = when.max(looks_whether_needed(condition));
+        let mut inside = when.max(self.looks_whether_needed(condition));
         self.list(&fields["then_body"], inside);
         for branch in fields["elsif_list"].as_array().into_iter().flatten() {
             let branch = &branch["PLpgSQL_if_elsif"];
             self.expr(&branch["cond"], line, when);
-            inside = inside.max(looks_whether_needed(text_of(&branch["cond"]).unwrap_or_default()));
+            inside = inside.max(self.looks_whether_needed(text_of(&branch["cond"]).unwrap_or_default()));
             self.list(&branch["stmts"], inside);
         }
         self.list(&fields["else_body"], inside);
+    }
+
+    /// A variable gets another value.
+    fn sets(&mut self, name: &str, query: &str) {
+        if looks_into_system(query) == Some(true) {
+            self.looked.insert(name.to_lowercase());
+        } else {
+            self.looked.remove(&name.to_lowercase());
+        }
+    }
+
+    /// A condition that only looks into the system catalogs, or at what was found there, asks whether the work is still
+    /// to be done.
+    fn looks_whether_needed(&self, condition: &str) -> When {
+        let is_needed = looks_into_system(&format!("SELECT {condition}")).unwrap_or_else(|| {
+            let words = crate::sql::identifiers(condition).into_iter();
+            let mut names = words.map(|word| word.name).peekable();
+            names.peek().is_some() && names.all(|word| self.looked.contains(&word))
+        });
+        if is_needed { When::IfNeeded } else { When::Perhaps }
+    }
+
+    /// Whether the statements behind this one run only on a condition.
+    fn ends_early(&self, statement: &Value) -> When {
+        fn holds_end(value: &Value) -> bool {
+            match value {
+                Value::Array(items) => items.iter().any(holds_end),
+                Value::Object(fields) => fields.iter().any(|(name, value)| {
+                    matches!(name.as_str(), "PLpgSQL_stmt_return" | "PLpgSQL_stmt_exit") || holds_end(value)
+                }),
+                _ => false,
+            }
+        }
+        let branch = &statement["PLpgSQL_stmt_if"];
+        if holds_end(branch) {
+            return self.looks_whether_needed(text_of(&branch["cond"]).unwrap_or_default());
+        }
+        if holds_end(&statement["PLpgSQL_stmt_case"]) {
+            return When::Perhaps;
+        }
+        When::Always
     }
 
     fn expressions(&mut self, value: &Value, line: usize, when: When) {
@@ -361,11 +419,8 @@ fn is_harmless(kind: &Kind) -> bool {
     matches!(kind, Kind::Select(Query { reads, writes, functions, .. }) if reads.is_empty() && writes.is_empty() && functions.is_empty())
 }
 
-/// A condition that only looks into the system catalogs asks whether the work is still to be done.
-fn looks_whether_needed(condition: &str) -> When {
-    let Some(statements) = parse_fragment(&format!("SELECT {condition}")) else {
-        return When::Perhaps;
-    };
+/// Whether a query or a call only looks into the system catalogs; `None` where it looks nowhere.
+fn looks_into_system(text: &str) -> Option<bool> {
     let system = |name: &crate::sql::NameRef| match &name.schema {
         Some(schema) => schema == "information_schema" || schema == "pg_catalog",
         None => name.name.starts_with("pg_"),
@@ -373,15 +428,17 @@ fn looks_whether_needed(condition: &str) -> When {
     let looks = |statement: &Statement| match &statement.kind {
         Kind::Select(query) => {
             let by_function = query.functions.iter().any(|name| name.starts_with("to_reg"));
-            query.writes.is_empty() && query.reads.iter().all(system) && (!query.reads.is_empty() || by_function)
+            let only = query.writes.is_empty() && query.reads.iter().all(system);
+            let nowhere = query.reads.is_empty() && query.functions.is_empty() && only;
+            (!nowhere).then_some(only && (!query.reads.is_empty() || by_function))
         }
-        _ => false,
+        _ => Some(false),
     };
-    if statements.iter().all(looks) {
-        When::IfNeeded
-    } else {
-        When::Perhaps
-    }
+    let Some(statements) = parse_fragment(text) else {
+        return Some(false);
+    };
+    let all: Vec<bool> = statements.iter().filter_map(looks).collect();
+    (!all.is_empty()).then(|| all.into_iter().all(|one| one))
 }
 
 /// Errors that say only that the work is done already.
@@ -394,27 +451,6 @@ fn caught(handler: &Value) -> When {
     } else {
         When::Perhaps
     }
-}
-
-/// Whether the statements behind this one run only on a condition.
-fn ends_early(statement: &Value) -> When {
-    fn holds_end(value: &Value) -> bool {
-        match value {
-            Value::Array(items) => items.iter().any(holds_end),
-            Value::Object(fields) => fields.iter().any(|(name, value)| {
-                matches!(name.as_str(), "PLpgSQL_stmt_return" | "PLpgSQL_stmt_exit") || holds_end(value)
-            }),
-            _ => false,
-        }
-    }
-    let branch = &statement["PLpgSQL_stmt_if"];
-    if holds_end(branch) {
-        return looks_whether_needed(text_of(&branch["cond"]).unwrap_or_default());
-    }
-    if holds_end(&statement["PLpgSQL_stmt_case"]) {
-        return When::Perhaps;
-    }
-    When::Always
 }
 
 /// The functions called in a body that is one expression, `SELECT lower(a)`: the planner puts it in the call's place
