@@ -3,6 +3,7 @@
 //! Every case has a table of its own, so one deploy tests all of them. Their tables exist before and hold rows.
 
 mod around;
+mod on_rows;
 mod on_tables;
 
 use crate::support::{Project, nonstop, oldest_and_newest};
@@ -29,6 +30,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         on_tables::CONSTRAINTS,
         on_tables::COLUMNS,
         around::OTHERS,
+        on_rows::ROWS,
     ]
     .into_iter()
     .flatten()

@@ -45,11 +45,11 @@ impl BatchPace {
         self.failures
     }
 
-    /// A batch of so many rows is done: half as large to twice as large, as the target asks.
-    pub fn done(&mut self, rows: u64, took: Duration) {
+    /// A batch is done, of the whole size or the last of all, which says nothing of the others. The next is half as large
+    /// to twice as large, as the target asks.
+    pub fn done(&mut self, whole: bool, took: Duration) {
         self.failures = 0;
-        // The last window says nothing of the others.
-        if rows < self.size {
+        if !whole {
             return;
         }
         let factor = self.target.as_secs_f64() / took.as_secs_f64().max(0.000_1);
@@ -124,13 +124,13 @@ mod tests {
     #[test]
     fn a_batch_grows_to_its_time_and_shrinks_when_it_fails() {
         let mut pace = BatchPace::new(200 * MS, None);
-        pace.done(1_000, 15 * MS);
+        pace.done(true, 15 * MS);
         assert_eq!(pace.size(), 2_000);
-        pace.done(2_000, 100 * MS);
+        pace.done(true, 100 * MS);
         assert_eq!(pace.size(), 3_000);
-        pace.done(3_000, 600 * MS);
+        pace.done(true, 600 * MS);
         assert_eq!(pace.size(), 1_500);
-        pace.done(7, MS);
+        pace.done(false, MS);
         assert_eq!(pace.size(), 1_500, "the last window says nothing");
         assert!(pace.failed(0.5) < pace.failed(0.5));
         assert_eq!((pace.size(), pace.failures()), (375, 2));
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_fixed_size_stays() {
         let mut pace = BatchPace::new(200 * MS, Some(7));
-        pace.done(7, MS);
+        pace.done(true, MS);
         assert_eq!(pace.size(), 7);
         pace.failed(0.0);
         assert_eq!(pace.size(), 7, "already as small as may be");
@@ -176,7 +176,7 @@ mod tests {
                 if fails {
                     prop_assert!(pace.failed(1.0) <= LONGEST_REST);
                 } else {
-                    pace.done(pace.size(), Duration::from_millis(*ms));
+                    pace.done(true, Duration::from_millis(*ms));
                 }
                 prop_assert!((LEAST..=MOST).contains(&pace.size()));
             }

@@ -80,10 +80,13 @@ impl Batch {
         if self.locking.is_some() {
             return self.settings.clone();
         }
-        sql!(
-            "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;\n{}",
-            self.settings
-        )
+        let by_key = match self.key {
+            Key::Columns(_) => sql!("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;"),
+            Key::Pages => sql!(
+                "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_indexscan = off;"
+            ),
+        };
+        sql!("{}\n{}", by_key, self.settings)
     }
 
     fn deletes(&self) -> bool {

@@ -3,7 +3,7 @@
 use super::Place;
 use crate::planner;
 use crate::quote::SqlText;
-use crate::rewrite::{self, Piece, Scene};
+use crate::rewrite::{self, Body, Piece, Scene};
 use crate::rule::Context;
 
 impl Place<'_> {
@@ -24,6 +24,10 @@ impl Place<'_> {
             return None;
         }
         let pieces = rewrite::rewrite(context.statement, context.effect, &scene).ok()?;
+        // Batches cannot be written as statements: without them the others would not be the whole.
+        if pieces.iter().any(|piece| matches!(piece.body, Body::Batches(_))) {
+            return Some(Vec::new());
+        }
         let statements = pieces.into_iter().filter_map(Piece::into_change);
         Some(statements.filter(|sql| *sql != context.statement.sql).collect())
     }

@@ -313,7 +313,7 @@ fn fixable_is_what_deploy_takes_apart() {
         ("ALTER TABLE t ALTER a SET NOT NULL", true),
         ("ALTER TABLE t ADD COLUMN c int UNIQUE", true),
         ("ALTER TABLE t ALTER b TYPE bigint", false),
-        ("ALTER TABLE t ADD COLUMN c uuid DEFAULT gen_random_uuid()", false),
+        ("ALTER TABLE t ADD COLUMN c uuid DEFAULT gen_random_uuid()", true),
         ("ALTER TABLE t ADD EXCLUDE USING btree (a WITH =)", false),
         ("-- nonstop: as-written\nCREATE INDEX i ON t (a)", false),
         ("UPDATE t SET b = 1", true),

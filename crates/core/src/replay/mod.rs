@@ -43,6 +43,7 @@ pub(crate) use constraint::primary_key;
 pub use index::index_name;
 pub(crate) use object::view_columns;
 pub use playback::Playback;
+pub(crate) use table::sequence_of;
 
 /// Brings the catalog to the state after a statement that succeeds.
 pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {

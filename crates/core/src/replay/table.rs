@@ -204,7 +204,7 @@ pub(super) fn add_column(catalog: &mut Catalog, table: &Name, def: &ColumnDef) {
 }
 
 /// The sequence of a serial or identity column, with the name that the server gives it.
-pub(super) fn sequence_of(catalog: &mut Catalog, table: &Name, column: &str) -> Name {
+pub(crate) fn sequence_of(catalog: &mut Catalog, table: &Name, column: &str) -> Name {
     let mut number = 0;
     let name = loop {
         let label = if number == 0 {

@@ -2,8 +2,8 @@
 
 use super::constraint::{self, family, instant};
 use super::footprint::{self, Footprint};
-use super::{Body, Instant, Piece, Refusal, Scene, as_written, hazard, not_null, shared_locks, undo};
-use crate::catalog::Catalog;
+use super::{Body, Instant, Piece, Refusal, Scene, as_written, fill, hazard, not_null, shared_locks, undo};
+use crate::catalog::{Catalog, Generated};
 use crate::effect::{self, Effect};
 use crate::lock::LockMode::AccessExclusive;
 use crate::quote::{Ident, Name, SqlText};
@@ -283,34 +283,18 @@ fn add_column(statement: usize, table: &Name, column: &ColumnDef, scene: &Scene<
         },
         if_not_exists: false,
     };
-    let alone = action_alone(table, &bare);
-    if let Some(refusal) = hazard(&alone, &effect::effect(&alone, scene.catalog), scene) {
-        return Err(Refusal {
-            message: format!(
-                "the value of {table}.{} differs from row to row: {}",
-                column.name, refusal.message
-            ),
-            help:
-                "Add the column without its default, SET DEFAULT, fill old rows in batches, then NOT NULL. Or allow it \
-                   in a quiet hour: `--allow blocking`."
-                    .to_owned(),
-            ..refusal
-        });
-    }
     let keyed = column
         .inline
         .iter()
         .any(|def| matches!(def.kind, ConstraintKindDef::PrimaryKey(_)));
-    let definition = if keyed { &column.bare_nullable } else { &column.bare };
-    let back = undo::alter(table, &sql!("DROP COLUMN IF EXISTS {}", Ident(&column.name)), scene);
-    let mut pieces = vec![instant(
-        statement,
-        sql!("ALTER TABLE {} ADD COLUMN {}", table, definition),
-        family(scene, table, AccessExclusive),
-        Undo::Steps(vec![back]),
-        footprint::of_action(scene.catalog, table, &bare),
-        "without its inline parts",
-    )];
+    let alone = action_alone(table, &bare);
+    let mut pieces = match hazard(&alone, &effect::effect(&alone, scene.catalog), scene) {
+        Some(refusal) => match fill::column(statement, table, column, scene) {
+            Some(pieces) => pieces,
+            None => return Err(unfilled(table, column, &refusal)),
+        },
+        None => vec![without_inline(statement, table, column, &bare, keyed, scene)],
+    };
     let mut catalog = scene.catalog.clone();
     replay::apply_action(&mut catalog, table, &bare);
     for def in &column.inline {
@@ -323,13 +307,47 @@ fn add_column(statement: usize, table: &Name, column: &ColumnDef, scene: &Scene<
             statement,
             table,
             def,
-            column.default.is_none(),
+            column.default.is_none() && column.generated == Generated::No && !column.type_ref.serial,
             None,
             &here,
         )?);
         replay::apply_action(&mut catalog, table, &ActionKind::AddConstraint(def.clone()));
     }
     Ok(pieces)
+}
+
+/// Why a column that differs from row to row is not filled in batches.
+fn unfilled(table: &Name, column: &ColumnDef, refusal: &Refusal) -> Refusal {
+    Refusal {
+        message: format!(
+            "the value of {table}.{} differs from row to row: {}",
+            column.name, refusal.message
+        ),
+        help: "Add the column without its default, SET DEFAULT, fill old rows in batches, then NOT NULL. Or allow it in a \
+               quiet hour: `--allow blocking`."
+            .to_owned(),
+        rule: refusal.rule,
+    }
+}
+
+fn without_inline(
+    statement: usize,
+    table: &Name,
+    column: &ColumnDef,
+    bare: &ActionKind,
+    keyed: bool,
+    scene: &Scene<'_>,
+) -> Piece {
+    let definition = if keyed { &column.bare_nullable } else { &column.bare };
+    let back = undo::alter(table, &sql!("DROP COLUMN IF EXISTS {}", Ident(&column.name)), scene);
+    instant(
+        statement,
+        sql!("ALTER TABLE {} ADD COLUMN {}", table, definition),
+        family(scene, table, AccessExclusive),
+        Undo::Steps(vec![back]),
+        footprint::of_action(scene.catalog, table, bare),
+        "without its inline parts",
+    )
 }
 
 fn action_alone(table: &Name, action: &ActionKind) -> Statement {

@@ -9,6 +9,7 @@ mod check;
 mod constraint;
 mod dml;
 mod duration;
+mod fill;
 mod footprint;
 mod index;
 mod not_null;

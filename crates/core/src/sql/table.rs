@@ -111,6 +111,10 @@ pub struct ColumnDef {
     pub bare: SqlText,
     /// The same without `NOT NULL` as well.
     pub bare_nullable: SqlText,
+    /// Its name and type alone, a serial as the integer that it stands for: `"a" bigint`.
+    pub hollow: SqlText,
+    /// `GENERATED … AS IDENTITY (…)`, where its sequence has no name of its own.
+    pub identity: Option<SqlText>,
     /// `NOT NULL`, said or implied by serial, identity or an inline primary key.
     pub not_null: bool,
     /// `DEFAULT`.

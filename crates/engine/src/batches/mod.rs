@@ -281,7 +281,7 @@ impl Work<'_> {
                     .last()
                     .and_then(|row| row.strip_prefix("rows=")?.parse::<i64>().ok());
                 self.count(window, rows, changed.unwrap_or(0));
-                self.pace.done(rows, took);
+                self.pace.done(window.upto != self.progress.ending, took);
                 self.failing = None;
                 self.tell(worker);
                 self.waited = self

@@ -35,8 +35,13 @@ async fn the_child() {
         return;
     };
     let target = Target::parse(&url).unwrap();
-    if case == "batches" {
-        let (folder, options) = (crate::batches::once(), crate::batches::options());
+    if matches!(case.as_str(), "batches" | "fill") {
+        let folder = if case == "fill" {
+            crate::batches::fill()
+        } else {
+            crate::batches::once()
+        };
+        let options = crate::batches::options();
         let events = Events::silent();
         let _ = deploy(&target, &folder, HistoryKind::Prisma, &options, &events, Stop::never()).await;
         return;

@@ -87,6 +87,7 @@ fn facts(step: &Step) -> Vec<String> {
     }
     let mut line = vec![work(step).to_owned()];
     line.push(match step.lock_timeout {
+        _ if step.batch.is_some() => "each batch locks its rows until it is committed".to_owned(),
         Some(timeout) => format!("waits at most {} for a lock", in_words(timeout.0)),
         None => "no lock timeout".to_owned(),
     });
@@ -107,6 +108,7 @@ fn facts(step: &Step) -> Vec<String> {
 
 fn work(step: &Step) -> &'static str {
     match step.work {
+        _ if step.batch.is_some() => "changes rows in batches",
         Work::None if matches!(step.goal, Goal::IndexGone { .. }) => "waits for the transactions that may use it",
         Work::None if step.open_ended => "how long it takes is not known",
         Work::None => "instant",

@@ -26,6 +26,8 @@ pub(super) fn column_def(column: &PgColumn) -> Option<ColumnDef> {
         name: column.colname.clone(),
         bare: bare_column(column, true)?,
         bare_nullable: bare_column(column, false)?,
+        hollow: hollow_column(column)?,
+        identity: None,
         not_null: type_ref.serial,
         default: None,
         generated: Generated::No,
@@ -38,6 +40,7 @@ pub(super) fn column_def(column: &PgColumn) -> Option<ColumnDef> {
             ConstrType::ConstrDefault => def.default = constraint.raw_expr.as_ref().map(|e| expression(e)),
             ConstrType::ConstrIdentity => {
                 def.generated = Generated::Identity;
+                def.identity = identity(column, constraint);
                 def.not_null = true;
             }
             ConstrType::ConstrGenerated => {
@@ -91,10 +94,48 @@ fn bare_column(column: &PgColumn, with_not_null: bool) -> Option<SqlText> {
         },
         _ => true,
     });
+    column_sql(bare)
+}
+
+/// The definition without anything that fills it: a serial is the integer that it stands for.
+fn hollow_column(column: &PgColumn) -> Option<SqlText> {
+    let mut hollow = column.clone();
+    hollow.constraints.clear();
+    if let Some(name) = hollow.type_name.as_mut().filter(|name| type_ref(name).serial) {
+        let integer = match type_ref(name).display.as_str() {
+            "smallint" => "int2",
+            "bigint" => "int8",
+            _ => "int4",
+        };
+        let part = |text: &str| Node {
+            node: Some(NodeEnum::String(protobuf::String { sval: text.to_owned() })),
+        };
+        name.names = vec![part("pg_catalog"), part(integer)];
+    }
+    column_sql(hollow)
+}
+
+/// `GENERATED … AS IDENTITY (…)`; `None` where the sequence has a name of its own.
+fn identity(column: &PgColumn, constraint: &Constraint) -> Option<SqlText> {
+    let named = constraint.options.iter().any(|node| match &node.node {
+        Some(NodeEnum::DefElem(option)) => matches!(option.defname.as_str(), "sequence_name" | "owned_by"),
+        _ => false,
+    });
+    let mut alone = column.clone();
+    alone.coll_clause = None;
+    alone.constraints = vec![Node {
+        node: Some(NodeEnum::Constraint(Box::new(constraint.clone()))),
+    }];
+    let text = column_sql(alone).filter(|_| !named)?;
+    let at = text.as_str().rfind(" GENERATED ")?;
+    Some(SqlText::verbatim(text.as_str()[at..].trim()))
+}
+
+fn column_sql(column: PgColumn) -> Option<SqlText> {
     let cmd = AlterTableCmd {
         subtype: At::AtAddColumn.into(),
         def: Some(Box::new(Node {
-            node: Some(NodeEnum::ColumnDef(Box::new(bare))),
+            node: Some(NodeEnum::ColumnDef(Box::new(column))),
         })),
         behavior: DropBehavior::DropRestrict.into(),
         ..Default::default()
