@@ -1,6 +1,8 @@
 //! The command line: what every verb shares. Each verb's own flags stand beside the verb.
 
-use crate::commands::{baseline, check, completions, demo, deploy, fix, lsp, plan, preflight, resolve, rules, status};
+use crate::commands::{
+    baseline, check, completions, demo, deploy, fix, lsp, plan, preflight, resolve, rules, status, test_rollback,
+};
 use crate::config::{ConfigFile, Flags, Secret};
 use crate::duration::Span;
 use crate::exit::{EXIT_CODES, Problem};
@@ -55,6 +57,9 @@ pub enum Command {
     /// The gates of `deploy` alone: version, privileges, pooler, replica, space, …
     #[command(after_help = EXIT_CODES)]
     Preflight(preflight::PreflightArgs),
+    /// The last migrations up, down and up again on a throw-away server
+    #[command(after_help = EXIT_CODES)]
+    TestRollback(test_rollback::TestRollbackArgs),
     /// List the rules of `check`, or explain one
     #[command(after_help = EXIT_CODES)]
     Rules(rules::RulesArgs),

@@ -2,6 +2,8 @@
 
 pub mod event;
 pub mod server;
+pub mod compare;
+pub mod rehearsal;
 pub mod target;
 pub mod tls;
 pub mod session;

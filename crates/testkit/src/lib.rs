@@ -4,6 +4,7 @@
 
 pub mod as_written;
 pub mod compare;
+mod contents;
 pub mod oracle;
 pub mod pooler;
 pub mod proxy;

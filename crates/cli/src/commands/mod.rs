@@ -14,6 +14,7 @@ pub mod preflight;
 pub mod resolve;
 pub mod rules;
 pub mod status;
+pub mod test_rollback;
 
 use crate::args::Command;
 use crate::config::{ConfigError, Settings};
@@ -41,6 +42,7 @@ pub(crate) fn execute(
         Command::Fix(args) => fix::run(args, &settings()?, terminal),
         Command::Preflight(args) => preflight::run(args, &settings()?, terminal),
         Command::Rules(args) => rules::run(args, terminal),
+        Command::TestRollback(args) => test_rollback::run(args, &settings()?, terminal),
         Command::Demo(args) => demo::run(args, terminal),
         Command::Lsp(_) => lsp::run(settings_in),
         Command::Completions(args) => completions::run(args, terminal),

@@ -5,6 +5,7 @@
 mod support;
 mod corpus;
 mod failing;
+mod fixed;
 mod prisma;
 mod replayed;
 mod same_end;

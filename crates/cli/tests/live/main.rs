@@ -4,6 +4,7 @@
 mod project;
 mod demo;
 mod deploy;
+mod fix;
 mod manage;
 mod readme;
 mod saved;

@@ -2,6 +2,7 @@
 
 use super::part::{Part, Place};
 use super::sort::Sorted;
+use crate::migration::TransactionModel;
 use crate::rewrite::{self, Piece, Scene};
 
 pub use crate::rewrite::Made;
@@ -49,7 +50,7 @@ fn first_line(text: &str) -> String {
 }
 
 /// Newest first.
-pub(super) fn of_file(parts: &[Part], own: &Sorted, newline: &str) -> Down {
+pub(super) fn of_file(parts: &[Part], own: &Sorted, model: TransactionModel, newline: &str) -> Down {
     let mut down = Down::default();
     for (part, piece) in own.pieces.iter().rev() {
         let Some(one) = parts[*part].downs.get(*piece) else {
@@ -68,6 +69,18 @@ pub(super) fn of_file(parts: &[Part], own: &Sorted, newline: &str) -> Down {
             Place::Together | Place::Alone => "-- Nothing to take back.\n",
         };
         why.clone_into(&mut down.text);
+    }
+    let statements = down.text.lines().filter(|line| line.ends_with(';')).count();
+    if statements > 1 && down.text.contains(" CONCURRENTLY ") {
+        if model == TransactionModel::Whole {
+            // Its tool puts a transaction around this script too.
+            down.text = down.text.replace(" INDEX CONCURRENTLY ", " INDEX ");
+        } else {
+            down.text.insert_str(
+                0,
+                "-- Each statement by itself: CONCURRENTLY cannot run in a transaction.\n",
+            );
+        }
     }
     down.lost.reverse();
     down.text = down.text.replace('\n', newline);

@@ -152,7 +152,7 @@ pub fn fix(
     fixed.files = match room {
         Room::Siblings => {
             let own_files = sort::into_files(&mut read.parts);
-            text::files(file, &read.parts, &own_files)
+            text::files(file, &read.parts, &own_files, migration.transaction)
         }
         Room::Alone => vec![text::in_place(file, &read.parts)],
     };

@@ -272,7 +272,7 @@ fn what_was_dropped_is_made_again() {
     assert_eq!(
         downs("ALTER TABLE \"T\" DROP COLUMN a;"),
         [
-            "-- Does not come back:\n-- the values of public.T.a are gone\nALTER TABLE \"T\" ADD COLUMN \"a\" integer;\nCREATE INDEX CONCURRENTLY IF NOT EXISTS \"old_idx\" ON \"T\" USING btree (a);\n"
+            "-- Each statement by itself: CONCURRENTLY cannot run in a transaction.\n-- Does not come back:\n-- the values of public.T.a are gone\nALTER TABLE \"T\" ADD COLUMN \"a\" integer;\nCREATE INDEX CONCURRENTLY IF NOT EXISTS \"old_idx\" ON \"T\" USING btree (a);\n"
         ]
     );
     let down = downs("DROP TABLE \"P\";").concat();

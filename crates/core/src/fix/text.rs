@@ -5,13 +5,14 @@
 use super::part::{Part, Place};
 use super::sort::{self, Sorted};
 use super::{FixedFile, down, words};
+use crate::migration::TransactionModel;
 use crate::rewrite::Body;
 use crate::source::SourceFile;
 use crate::sql;
 use std::ops::Range;
 
 /// All files of a migration; the first is the migration itself.
-pub(super) fn files(file: &SourceFile, parts: &[Part], sorted: &[Sorted]) -> Vec<FixedFile> {
+pub(super) fn files(file: &SourceFile, parts: &[Part], sorted: &[Sorted], model: TransactionModel) -> Vec<FixedFile> {
     let newline = newline(&file.text);
     let mut files = Vec::new();
     for (at, one) in sorted.iter().enumerate() {
@@ -25,7 +26,7 @@ pub(super) fn files(file: &SourceFile, parts: &[Part], sorted: &[Sorted]) -> Vec
         files.push(FixedFile {
             role: sort::role(parts, one),
             text,
-            down: down::of_file(parts, one, newline),
+            down: down::of_file(parts, one, model, newline),
             transaction: one.place != Place::Alone,
             statements,
         });
@@ -44,7 +45,7 @@ pub(super) fn in_place(file: &SourceFile, parts: &[Part]) -> FixedFile {
     FixedFile {
         role: sort::role(parts, &all),
         text: edited(file, parts, &all, newline),
-        down: down::of_file(parts, &all, newline),
+        down: down::of_file(parts, &all, TransactionModel::PerStatement, newline),
         transaction: false,
         statements: parts.iter().map(|part| part.statement.ordinal).collect(),
     }

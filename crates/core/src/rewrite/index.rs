@@ -260,14 +260,25 @@ pub(super) fn drop(statement: &Statement, drop: &Drop, effect: &Effect, scene: &
                 undo: rebuild(table, index),
             }),
             statement: statement.ordinal,
-            footprint: Footprint::default()
-                .read(Key::Relation(table.clone()))
-                .write(Key::Object(name)),
+            footprint: of_dropped(table, index).write(Key::Object(name)),
             note: "reads and writes go on while it is dropped".to_owned(),
             part: false,
         }
     });
     Some(pieces.collect())
+}
+
+/// With one of its columns the index would be gone before it is dropped.
+fn of_dropped(table: &Name, index: &Index) -> Footprint {
+    let expressions = index.expressions.iter().chain(&index.predicate);
+    let used = expressions.flat_map(|expression| &expression.columns);
+    let columns = index.keys.iter().chain(&index.include).chain(used);
+    let print = Footprint::default().read(Key::Relation(table.clone()));
+    columns
+        .filter(|column| !column.is_empty())
+        .fold(print, |print, column| {
+            print.read(Key::Column(table.clone(), column.clone()))
+        })
 }
 
 /// A dropped index, built again from its definition.

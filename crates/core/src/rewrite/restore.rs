@@ -313,11 +313,13 @@ fn table(name: &Name, relation: &Relation, scene: &Scene<'_>, way: &mut WayBack)
     let is_by_default = |column: &str| relation.column(column).is_some_and(|column| column.default.is_some());
     let sequences = sequences.filter_map(|(sequence, relation)| Some((sequence, &relation.owned_by.as_ref()?.1)));
     let sequences: Vec<(&Name, &String)> = sequences.filter(|(_, column)| is_by_default(column)).collect();
-    way.statements.extend(
-        sequences
-            .iter()
-            .map(|(sequence, _)| sql!("CREATE SEQUENCE {}", sequence)),
-    );
+    for (sequence, column) in &sequences {
+        let kind = relation.column(column).map_or("", |column| column.type_name.as_str());
+        way.statements.push(match kind {
+            "integer" | "smallint" => sql!("CREATE SEQUENCE {} AS {}", sequence, SqlText::verbatim(kind)),
+            _ => sql!("CREATE SEQUENCE {}", sequence),
+        });
+    }
     let columns: Vec<SqlText> = relation
         .columns
         .iter()

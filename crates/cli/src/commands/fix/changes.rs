@@ -1,5 +1,6 @@
 //! What `fix` would write: a pure function of the folder and of what is known.
 
+use super::Verified;
 use crate::exit::Problem;
 use crate::layouts::{self, Folder, LayoutChoice, Selection};
 use nonstop_core::catalog::Catalog;
@@ -27,6 +28,8 @@ pub struct Report {
     pub is_asked: bool,
     /// Whether the files are written.
     pub is_written: bool,
+    /// What `--verify` found, one for each folder.
+    pub proofs: Vec<Verified>,
 }
 
 /// What becomes of one migration.

@@ -5,6 +5,7 @@
 //! applied, and nothing else: it may be a developer's, whose tables are all small.
 
 mod changes;
+mod verify;
 mod write;
 
 use super::{check, database};
@@ -23,6 +24,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 pub use changes::{Change, Ground, Outcome, Report, State, changes};
+pub use verify::Verified;
+pub(crate) use verify::of_migration;
 
 /// Flags of `fix`.
 #[derive(Debug, Args)]
@@ -46,6 +49,12 @@ pub struct FixArgs {
     /// With a database: tables of at most N rows (and 8 MiB) are small [default: 10000]
     #[arg(long, value_name = "N")]
     pub small_rows: Option<u64>,
+    /// Run the folder as written and as fixed on a throw-away server, and compare what they make
+    #[arg(long)]
+    pub verify: bool,
+    /// Folder of PostgreSQL's server programs, for --verify [else: `NONSTOP_PG_BIN`, PATH, the usual folders]
+    #[arg(long, value_name = "DIR", requires = "verify")]
+    pub pg_bin: Option<PathBuf>,
     /// How to print it
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
@@ -72,17 +81,26 @@ impl From<SplitChoice> for Split {
 
 pub(super) fn run(args: &FixArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Problem> {
     let mut report = Report::default();
-    for selection in selections(args, settings, terminal)? {
+    let selections = selections(args, settings, terminal)?;
+    for selection in &selections {
         if args.write && selection.folder.path == "-" {
             return Err(Problem::usage(
                 "--write needs files: standard input cannot be written to",
             ));
         }
-        let ground = ground(&selection, args, settings, terminal)?;
+        let ground = ground(selection, args, settings, terminal)?;
         let since = args.since.as_deref();
-        with_room(|| changes(&selection, since, ground, args.split.into(), &mut report))?;
+        with_room(|| changes(selection, since, ground, args.split.into(), &mut report))?;
     }
-    let stops = !report.errors.is_empty() || report.migrations.iter().any(Outcome::is_refused);
+    let mut stops = !report.errors.is_empty() || report.migrations.iter().any(Outcome::is_refused);
+    if args.verify && !stops {
+        for selection in &selections {
+            let server = (args.pg_version, args.pg_bin.as_ref());
+            let proof = verify::verify(&selection.folder, &report, server, terminal)?;
+            stops |= !proof.differences.is_empty();
+            report.proofs.push(proof);
+        }
+    }
     if args.write && !stops {
         write::write(&report)?;
         report.is_written = true;
@@ -104,7 +122,7 @@ fn exit(report: &Report) -> Exit {
     let any = |wanted: fn(&Outcome) -> bool| report.migrations.iter().any(wanted);
     if !report.errors.is_empty() {
         Exit::Usage
-    } else if any(Outcome::is_refused) {
+    } else if any(Outcome::is_refused) || report.proofs.iter().any(|proof| !proof.differences.is_empty()) {
         Exit::Refused
     } else if any(|one| !one.unfixed.is_empty()) || (!report.is_written && any(|one| !one.changes.is_empty())) {
         Exit::Findings

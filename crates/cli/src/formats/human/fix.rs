@@ -136,12 +136,29 @@ fn summary(report: &Report) -> Vec<String> {
         let applied = count(report.applied, "applied migration");
         lines.push(format!("{applied} left alone."));
     }
+    for proof in &report.proofs {
+        let on = format!("PostgreSQL {}", proof.server_version);
+        if proof.differences.is_empty() {
+            lines.push(format!(
+                "{}: as written and as fixed make the same, on {on}.",
+                styled(GOOD, "verified")
+            ));
+        } else {
+            lines.push(format!(
+                "{}: as written and as fixed differ on {on} (as written / as fixed):",
+                styled(ERROR, "not verified")
+            ));
+            lines.extend(proof.differences.iter().map(|difference| format!("  {difference}")));
+        }
+    }
     if files > 0 && !report.is_asked {
         lines
             .push("No database was asked: whether these migrations are applied anywhere is not known here.".to_owned());
     }
     if files > 0 && !report.is_written {
-        let refused = report.migrations.iter().any(Outcome::is_refused) || !report.errors.is_empty();
+        let refused = report.migrations.iter().any(Outcome::is_refused)
+            || !report.errors.is_empty()
+            || report.proofs.iter().any(|proof| !proof.differences.is_empty());
         lines.push(if refused {
             "Nothing is written while something is refused.".to_owned()
         } else {

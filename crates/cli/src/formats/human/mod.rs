@@ -8,6 +8,7 @@ pub mod plan;
 pub mod preflight;
 pub mod rules;
 pub mod status;
+pub mod test_rollback;
 
 use anstyle::{AnsiColor, Style};
 use nonstop_engine::event::Verdict;

@@ -12,6 +12,7 @@ struct Document<'a> {
     written: bool,
     database_asked: bool,
     migrations: Vec<Migration<'a>>,
+    verified: Vec<Proof<'a>>,
     errors: Vec<String>,
     summary: Summary,
 }
@@ -55,6 +56,13 @@ struct Look<'a> {
 }
 
 #[derive(Serialize)]
+struct Proof<'a> {
+    server_version: &'a str,
+    same: bool,
+    differences: &'a [String],
+}
+
+#[derive(Serialize)]
 struct Summary {
     looked: usize,
     fixed: usize,
@@ -72,6 +80,15 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         written: report.is_written,
         database_asked: report.is_asked,
         migrations: report.migrations.iter().map(migration).collect(),
+        verified: report
+            .proofs
+            .iter()
+            .map(|proof| Proof {
+                server_version: &proof.server_version,
+                same: proof.differences.is_empty(),
+                differences: &proof.differences,
+            })
+            .collect(),
         errors: report.errors.iter().map(ToString::to_string).collect(),
         summary: Summary {
             looked: report.looked,

@@ -8,6 +8,7 @@ pub mod plan;
 pub mod preflight;
 pub mod rules;
 pub mod status;
+pub mod test_rollback;
 
 use serde::Serialize;
 use std::io::{self, Write};

@@ -1,9 +1,9 @@
 //! What tables hold: rows counted, and rows added up to one checksum.
 
-use super::Except;
 use anyhow::Result;
 use nonstop_core::quote::{Ident, List, Name};
 use nonstop_core::sql;
+use nonstop_engine::compare::Except;
 use std::collections::BTreeMap;
 use tokio_postgres::Client;
 
@@ -39,16 +39,13 @@ pub async fn contents(client: &Client) -> Result<BTreeMap<String, (i64, Option<S
 async fn tables(client: &Client) -> Result<Vec<(Name, Vec<String>)>> {
     let rows = client
         .query(
-            concat!(
-                "SELECT n.nspname::text, c.relname::text,
+            r"SELECT n.nspname::text, c.relname::text,
                         ARRAY(SELECT a.attname::text FROM pg_attribute a
                               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
                                 AND a.atttypid NOT IN ('uuid'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
                               ORDER BY a.attname)
                  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                 WHERE c.relkind = 'r' AND ",
-                of_users!()
-            ),
+                 WHERE c.relkind = 'r' AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'",
             &[],
         )
         .await?;

@@ -37,14 +37,10 @@ macro_rules! of_users {
     };
 }
 
-mod contents;
 mod programs;
 mod relations;
 mod services;
 
-pub use contents::{contents, row_counts};
-
-use anyhow::{Context as _, Result};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -137,8 +133,37 @@ impl fmt::Display for Difference {
     }
 }
 
+/// Why a database could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompareError {
+    /// The server said no.
+    #[error("cannot read the catalog: {0}")]
+    Server(#[from] tokio_postgres::Error),
+    /// The server said no to one class of objects.
+    #[error("cannot read each {class}: {source}")]
+    Class {
+        /// The class.
+        class: &'static str,
+        /// What it said.
+        source: tokio_postgres::Error,
+    },
+    /// A query gives something else than facts.
+    #[error("the facts of a {class} are no object")]
+    NoFacts {
+        /// The class.
+        class: &'static str,
+    },
+    /// Names that are not told apart.
+    #[error("two objects are called {name}")]
+    Twice {
+        /// Their name.
+        name: String,
+    },
+}
+
 /// Reads everything but system schemas and what is excepted. Works inside a transaction too, and then sees its changes.
-pub async fn snapshot_except(client: &Client, except: &Except) -> Result<Snapshot> {
+pub async fn snapshot_except(client: &Client, except: &Except) -> Result<Snapshot, CompareError> {
     // With nothing in the path, names inside definitions are printed with their schema.
     let row = client
         .query_one(
@@ -156,11 +181,15 @@ pub async fn snapshot_except(client: &Client, except: &Except) -> Result<Snapsho
 }
 
 /// Reads everything but system schemas, schema `nonstop` and history tables.
-pub async fn snapshot(client: &Client) -> Result<Snapshot> {
+pub async fn snapshot(client: &Client) -> Result<Snapshot, CompareError> {
     snapshot_except(client, &Except::history()).await
 }
 
-async fn read(client: &Client, except: &Except, major: u32) -> Result<BTreeMap<String, BTreeMap<String, Value>>> {
+async fn read(
+    client: &Client,
+    except: &Except,
+    major: u32,
+) -> Result<BTreeMap<String, BTreeMap<String, Value>>, CompareError> {
     let mut objects = BTreeMap::new();
     let queries = [relations::ALL, programs::ALL, services::ALL];
     let fitting = queries
@@ -168,7 +197,10 @@ async fn read(client: &Client, except: &Except, major: u32) -> Result<BTreeMap<S
         .flatten()
         .filter(|class| (class.from..=class.until).contains(&major));
     for Class { name: class, query, .. } in fitting {
-        let rows = client.query(*query, &[]).await.with_context(|| (*class).to_owned())?;
+        let rows = client
+            .query(*query, &[])
+            .await
+            .map_err(|source| CompareError::Class { class, source })?;
         for row in rows {
             let is_excepted = |at: usize, names: &BTreeSet<String>| {
                 row.get::<_, Option<&str>>(at).is_some_and(|name| names.contains(name))
@@ -177,12 +209,12 @@ async fn read(client: &Client, except: &Except, major: u32) -> Result<BTreeMap<S
                 continue;
             }
             let Value::Object(facts) = row.get::<_, Value>(3) else {
-                anyhow::bail!("{class}: facts are no object");
+                return Err(CompareError::NoFacts { class });
             };
             let facts: BTreeMap<String, Value> = facts.into_iter().filter(|(_, value)| !value.is_null()).collect();
             let name = format!("{class} {}", row.get::<_, &str>(2));
             if objects.insert(name.clone(), facts).is_some() {
-                anyhow::bail!("two objects are called {name}");
+                return Err(CompareError::Twice { name });
             }
         }
     }
@@ -219,22 +251,6 @@ fn facts(object: &str, left: &BTreeMap<String, Value>, right: &BTreeMap<String, 
             right: value(right, name),
         })
         .collect()
-}
-
-/// Fails with a readable list when two databases differ in more than physical facts.
-#[track_caller]
-pub fn assert_same(left: &Snapshot, right: &Snapshot, what: &str) {
-    let differences: Vec<String> = diff(left, right)
-        .iter()
-        .filter(|difference| !difference.is_physical())
-        .map(ToString::to_string)
-        .collect();
-    assert!(
-        differences.is_empty(),
-        "{what}: {} differences:\n{}",
-        differences.len(),
-        differences.join("\n")
-    );
 }
 
 impl Snapshot {
