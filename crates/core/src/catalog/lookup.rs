@@ -165,6 +165,7 @@ impl Relation {
             detach_pending: false,
             statistics: Vec::new(),
             replica_identity: ReplicaIdentity::Default,
+            filled: false,
             size: Some(Size { rows: 0, bytes: 0 }),
         }
     }

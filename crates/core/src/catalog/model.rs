@@ -88,6 +88,9 @@ pub struct Relation {
     /// How its old rows are named to subscribers.
     #[serde(default)]
     pub replica_identity: ReplicaIdentity,
+    /// A migration has put a row in, and none took rows out.
+    #[serde(default)]
+    pub filled: bool,
     /// Live size. `None` means unknown, which counts as large.
     pub size: Option<Size>,
 }

@@ -88,10 +88,9 @@ impl Builder<'_> {
     /// Known to hold a row.
     fn holds_rows(&self, table: &Name) -> bool {
         let rows = |name: &Name| {
-            self.catalog
-                .relation(name)
-                .and_then(|rel| rel.size)
-                .map_or(0, |size| size.rows)
+            let rel = self.catalog.relation(name);
+            let known = rel.and_then(|rel| rel.size).map_or(0, |size| size.rows);
+            known.max(rel.map_or(0, |rel| u64::from(rel.filled)))
         };
         self.leaves(table).iter().any(|leaf| rows(leaf) > 0)
     }

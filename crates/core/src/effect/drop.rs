@@ -5,6 +5,7 @@ use super::dependents::Doomed;
 use crate::catalog::{RelationKind, TypeDef};
 use crate::lock::LockMode::{AccessExclusive, AccessShare, ShareUpdateExclusive};
 use crate::quote::Name;
+use crate::replay;
 use crate::sql::{Drop, NameRef, ObjectKind, Rename};
 
 impl Builder<'_> {
@@ -130,9 +131,7 @@ impl Builder<'_> {
         self.opaque(format!(
             "dropping extension {name} may drop what uses its functions and operators"
         ));
-        let Some((_, types)) = EXTENSION_TYPES.iter().find(|(extension, _)| *extension == name.name) else {
-            return;
-        };
+        let types = replay::types_of_extension(&name.name);
         let is_its_own = |column: &crate::catalog::Column| {
             let plain = column
                 .type_name
@@ -319,17 +318,6 @@ impl Builder<'_> {
         }
     }
 }
-
-/// Types of the extensions that are common.
-const EXTENSION_TYPES: &[(&str, &[&str])] = &[
-    ("citext", &["citext"]),
-    ("cube", &["cube"]),
-    ("hstore", &["hstore"]),
-    ("ltree", &["ltree", "lquery", "ltxtquery"]),
-    ("postgis", &["geometry", "geography", "raster", "box2d", "box3d"]),
-    ("seg", &["seg"]),
-    ("vector", &["vector", "halfvec", "sparsevec"]),
-];
 
 fn list(names: &[NameRef]) -> String {
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();

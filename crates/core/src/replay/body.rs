@@ -199,6 +199,17 @@ pub(crate) fn apply_inner(catalog: &mut Catalog, inner: &Inner) -> Certainty {
     let own = match &inner.statement.kind {
         Kind::Select(_) | Kind::Do { .. } | Kind::Call { .. } => Known,
         Kind::Transaction(_) => Unknown,
+        // It may put no row in.
+        Kind::Dml(_) if inner.when != When::Always => {
+            let before = super::filled(catalog);
+            let own = super::apply(catalog, &inner.statement);
+            for name in super::filled(catalog).iter().filter(|name| !before.contains(name)) {
+                if let Some(rel) = catalog.relations.get_mut(name) {
+                    rel.filled = false;
+                }
+            }
+            own
+        }
         _ => super::apply(catalog, &inner.statement),
     };
     match inner.when {

@@ -193,6 +193,11 @@ fn known(name: &str) -> Option<&'static Extension> {
     KNOWN.iter().find(|extension| extension.name == name)
 }
 
+/// The types that an extension brings, as far as they are known.
+pub(crate) fn types_of(extension: &str) -> &'static [&'static str] {
+    known(extension).map_or(&[], |known| known.types)
+}
+
 /// `CREATE EXTENSION`.
 pub(super) fn create(catalog: &mut Catalog, name: &str, schema: Option<&str>) -> Certainty {
     if !catalog.extensions.insert(name.to_owned()) {

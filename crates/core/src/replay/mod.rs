@@ -19,7 +19,8 @@ mod body;
 mod playback;
 
 use crate::catalog::{Catalog, RelationKind, Size, Trigger, TypeDef};
-use crate::sql::{DmlVerb, Kind, NameRef, Query, Statement};
+use crate::quote::Name;
+use crate::sql::{Dml, DmlVerb, Kind, NameRef, Query, Statement};
 
 /// Whether the catalog still tells the truth after a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +41,7 @@ pub(crate) use body::apply_inner;
 pub use body::{Bodies, fired, inside};
 pub use constraint::constraint_name;
 pub(crate) use constraint::primary_key;
+pub(crate) use extensions::types_of as types_of_extension;
 pub use index::index_name;
 pub(crate) use object::view_columns;
 pub use playback::Playback;
@@ -146,6 +148,7 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
         }
         Kind::CreateExtension { name, schema, .. } => extensions::create(catalog, name, schema.as_deref()),
         Kind::Dml(dml) => {
+            fill(catalog, dml);
             let grown = match dml.verb {
                 DmlVerb::Insert | DmlVerb::Merge => {
                     grow(catalog, &dml.target, added_rows(catalog, dml.values, &dml.query))
@@ -159,6 +162,10 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
             from: true,
             ..
         } => grow(catalog, table, None),
+        Kind::Truncate { .. } => {
+            take_out(catalog);
+            Known
+        }
         Kind::Select(_) | Kind::Do { .. } | Kind::Call { .. } => body::run(catalog, statement),
         Kind::Set { name, values, local } => {
             if name == "search_path" && !*local {
@@ -178,7 +185,6 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
         | Kind::CreateRule { .. }
         | Kind::Comment { .. }
         | Kind::Grant { .. }
-        | Kind::Truncate { .. }
         | Kind::Copy { .. }
         | Kind::Lock { .. }
         | Kind::Transaction(_)
@@ -225,6 +231,39 @@ fn added_rows(catalog: &Catalog, values: Option<usize>, query: &Query) -> Option
     sources
         .map(|name| catalog.relation(&name)?.size.map(|size| size.rows))
         .sum()
+}
+
+/// Whether a table surely holds a row from now on.
+fn fill(catalog: &mut Catalog, dml: &Dml) {
+    let rows = &dml.query.rows;
+    let given = dml.values.is_some_and(|rows| rows > 0)
+        || (dml.query.reads.is_empty() && !dml.filtered && rows.series.is_some_and(|rows| rows > 0));
+    match dml.verb {
+        DmlVerb::Insert => {
+            let name = catalog.resolve(&dml.target);
+            let rel = name.and_then(|name| catalog.relations.get_mut(&name));
+            if let Some(rel) = rel.filter(|rel| given && rel.triggers.is_empty()) {
+                rel.filled = true;
+            }
+        }
+        DmlVerb::Update => {}
+        DmlVerb::Delete | DmlVerb::Merge => take_out(catalog),
+    }
+}
+
+/// Rows go from a table, and from whichever others its keys reach.
+fn take_out(catalog: &mut Catalog) {
+    for name in filled(catalog) {
+        if let Some(rel) = catalog.relations.get_mut(&name) {
+            rel.filled = false;
+        }
+    }
+}
+
+/// Tables that surely hold a row.
+fn filled(catalog: &Catalog) -> Vec<Name> {
+    let filled = catalog.relations.iter().filter(|(_, rel)| rel.filled);
+    filled.map(|(name, _)| name.clone()).collect()
 }
 
 /// A table of unknown size must be measured before the next migration is planned.
