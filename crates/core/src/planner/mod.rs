@@ -9,6 +9,7 @@ pub(crate) mod group;
 mod outlook;
 mod schedule;
 pub(crate) mod session;
+mod sweep;
 
 use crate::catalog::Catalog;
 use crate::effect::{Effect, effect};
@@ -135,6 +136,7 @@ impl Work<'_> {
         let glued = glue::copies_before_drops(script, self.catalog, self.settings);
         let mut pieces: Vec<Piece> = Vec::new();
         let mut session = Settings::default();
+        let mut fills = sweep::Fills::default();
         for statement in &script.statements {
             if matches!(statement.kind, Kind::Transaction(_)) {
                 continue;
@@ -155,7 +157,10 @@ impl Work<'_> {
             };
             let own = self.pieces(statement, &effect, &scene, &glued);
             match own.and_then(|own| self.batched(own, script, statement, &effect, &scene)) {
-                Ok(own) => pieces.extend(own.into_iter().map(|piece| session.apply(piece))),
+                Ok(mut own) => {
+                    fills.pass(statement, &mut own, self.catalog);
+                    pieces.extend(own.into_iter().map(|piece| session.apply(piece)));
+                }
                 Err(refusal) => self.refuse(file, script, statement, refusal),
             }
             self.apply(statement, &effect);
