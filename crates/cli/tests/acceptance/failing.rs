@@ -11,10 +11,15 @@ const BEFORE: &str = r"
     CREATE INDEX t_b ON t (b);
     INSERT INTO parent VALUES (1);
     INSERT INTO t VALUES (1, 1, NULL, 'x'), (2, 1, 2, 'y');
+    CREATE TABLE parted (id int NOT NULL, a int) PARTITION BY RANGE (id);
+    CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (1) TO (5);
+    CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (5) TO (9);
+    CREATE INDEX own ON parted_1 (a);
+    INSERT INTO parted VALUES (1, 1), (5, 1);
 ";
 
 /// A name, a migration, and the SQLSTATE it fails with. Each does something that must be undone before it fails.
-const CASES: [(&str, &str, &str); 20] = [
+const CASES: [(&str, &str, &str); 22] = [
     (
         "duplicates",
         "ALTER TABLE t ADD COLUMN c int; CREATE UNIQUE INDEX t_a ON t (a)",
@@ -108,6 +113,16 @@ const CASES: [(&str, &str, &str); 20] = [
     (
         "after_a_seed_and_an_index",
         "INSERT INTO parent VALUES (2); CREATE INDEX t_id ON t (id); SELECT 1 / 0",
+        "22012",
+    ),
+    (
+        "after_an_index_of_partitions",
+        "CREATE INDEX t_id ON t (id); CREATE INDEX ON parted (a); SELECT 1 / 0",
+        "22012",
+    ),
+    (
+        "after_keys_of_partitions",
+        "ALTER TABLE parted ADD UNIQUE (id); ALTER TABLE parted ADD FOREIGN KEY (a) REFERENCES parent; SELECT 1 / 0",
         "22012",
     ),
     (

@@ -5,6 +5,7 @@
 mod around;
 mod on_rows;
 mod on_tables;
+mod partitions;
 
 use crate::support::{Project, nonstop, oldest_and_newest};
 use testkit::as_written::{AfterFailure, Tool, apply};
@@ -31,6 +32,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         on_tables::COLUMNS,
         around::OTHERS,
         on_rows::ROWS,
+        partitions::PARTITIONS,
     ]
     .into_iter()
     .flatten()

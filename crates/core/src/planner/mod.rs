@@ -352,4 +352,4 @@ pub(crate) fn directed_as_written(script: &Script, ordinal: usize) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -12,7 +12,7 @@ const SETUP: &str = "CREATE TABLE t (id int PRIMARY KEY, a int, b text, c int NO
     CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE INDEX p_index ON p (id);
     CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';";
 
-pub(super) fn migration(text: &str) -> Migration {
+pub(crate) fn migration(text: &str) -> Migration {
     Migration {
         name: "1_m".to_owned(),
         up: Some(SourceFile::new("1_m/migration.sql", text)),
@@ -24,8 +24,12 @@ pub(super) fn migration(text: &str) -> Migration {
 }
 
 pub(super) fn catalog(major: u32) -> Catalog {
+    catalog_of(major, SETUP)
+}
+
+pub(crate) fn catalog_of(major: u32, setup: &str) -> Catalog {
     let mut catalog = Catalog::empty(ServerVersion::of_major(major));
-    for statement in sql::parse(&SourceFile::new("setup", SETUP)).unwrap().statements {
+    for statement in sql::parse(&SourceFile::new("setup", setup)).unwrap().statements {
         replay::apply(&mut catalog, &statement);
     }
     catalog.settle();

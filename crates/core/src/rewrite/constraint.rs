@@ -1,7 +1,7 @@
 //! `ADD CONSTRAINT`: NOT VALID then VALIDATE, or a concurrent index that the constraint takes over.
 
 use super::footprint::{Footprint, Key, of_constraint};
-use super::{Body, Instant, Lone, Piece, Refusal, Scene, check, index, lock, not_null};
+use super::{Body, Instant, Lone, Piece, Refusal, Scene, check, index, lock, not_null, partition};
 use crate::lock::LockMode::{AccessExclusive, RowShare, ShareRowExclusive, ShareUpdateExclusive};
 use crate::quote::{Ident, Name, SqlText};
 use crate::replay;
@@ -31,17 +31,6 @@ pub(super) fn add(
             period,
         } => {
             let parent = scene.catalog.resolve_or_target(references);
-            if scene.is_partitioned(table) && scene.catalog.version.major() < 18 {
-                return Err(Refusal {
-                    rule: rules::foreign_key_scans_table::RULE.code,
-                    message: format!(
-                        "before PostgreSQL 18 a foreign key of the partitioned table {table} cannot be added NOT VALID, and as written it reads every partition while writes wait"
-                    ),
-                    help:
-                        "Add and validate the key on each partition first: then adding it to the parent reads nothing."
-                            .to_owned(),
-                });
-            }
             let keys = if columns.is_empty() {
                 replay::primary_key(scene.catalog, &parent)
             } else {
@@ -51,10 +40,13 @@ pub(super) fn add(
             for relation in family(scene, &parent, ShareRowExclusive) {
                 super::merge_lock(&mut locks, relation);
             }
-            let mut pieces = Vec::new();
-            if !fresh && !match_full && !period && keys.len() == def.columns.len() && is_shared(scene, &parent) {
-                pieces.push(check::orphans(statement, table, &def.columns, &parent, &keys));
+            let looks =
+                !fresh && !match_full && !period && keys.len() == def.columns.len() && is_shared(scene, &parent);
+            let look = looks.then(|| check::orphans(statement, table, &def.columns, &parent, &keys));
+            if scene.is_partitioned(table) && scene.catalog.version.major() < 18 {
+                return partition::foreign_key(statement, table, &name, def, &parent, look, scene);
             }
+            let mut pieces: Vec<Piece> = look.into_iter().collect();
             pieces.push(not_valid(statement, table, &name, def, locks, print.clone()));
             pieces.push(validate(statement, table, &name, print, Some(&parent)));
             Ok(pieces)
@@ -73,6 +65,9 @@ pub(super) fn add(
         ConstraintKindDef::PrimaryKey(key) | ConstraintKindDef::Unique(key) => {
             let primary = matches!(def.kind, ConstraintKindDef::PrimaryKey(_));
             match &key.index_rest {
+                Some(rest) if scene.is_partitioned(table) && replaces.is_none() && !key.without_overlaps => {
+                    partition::key(statement, table, &name, def, (key, rest, primary), scene)
+                }
                 Some(_) if key.without_overlaps || scene.is_partitioned(table) => Err(Refusal {
                     rule: if primary {
                         rules::primary_key_builds_index::RULE.code
@@ -151,7 +146,7 @@ pub(super) fn drop_constraint(table: &Name, name: &str, locks: Vec<RelationLock>
     }])
 }
 
-fn not_valid(
+pub(super) fn not_valid(
     statement: usize,
     table: &Name,
     name: &str,
@@ -208,7 +203,7 @@ pub(super) fn validate(
     }
 }
 
-fn timing(def: &ConstraintDef) -> SqlText {
+pub(super) fn timing(def: &ConstraintDef) -> SqlText {
     SqlText::verbatim(match (def.deferrable, def.initially_deferred) {
         (true, true) => " DEFERRABLE INITIALLY DEFERRED",
         (true, false) => " DEFERRABLE",
@@ -216,7 +211,7 @@ fn timing(def: &ConstraintDef) -> SqlText {
     })
 }
 
-fn word(primary: bool) -> SqlText {
+pub(super) fn word(primary: bool) -> SqlText {
     SqlText::verbatim(if primary { "PRIMARY KEY" } else { "UNIQUE" })
 }
 

@@ -1,13 +1,12 @@
 //! `CREATE INDEX` and `DROP INDEX`.
 
 use super::footprint::{Footprint, Key, of_index};
-use super::{Body, Lone, Piece, Refusal, Scene, as_written, check, constraint, lock};
+use super::{Body, Lone, Piece, Refusal, Scene, as_written, check, lock, partition};
 use crate::catalog::Index;
 use crate::effect::Effect;
-use crate::lock::LockMode::{AccessExclusive, ShareUpdateExclusive};
+use crate::lock::LockMode::ShareUpdateExclusive;
 use crate::quote::{Ident, Name, SqlText};
 use crate::replay;
-use crate::rules;
 use crate::sql;
 use crate::sql::{CreateIndex, Drop, ObjectKind, Statement};
 use crate::step::{Goal, StepKind, Undo, UndoStep, Work};
@@ -35,7 +34,13 @@ pub(super) fn create(
             .or_else(|| Some(vec![as_written(statement, effect, scene)])));
     }
     if scene.is_partitioned(&table) {
-        return partitioned(statement, index, &table, &name, scene);
+        if index.only || index.concurrently || !scene.any_large(&table) {
+            return Ok(None);
+        }
+        return match partition::index(statement.ordinal, index, &table, &name, scene) {
+            Err(_) if scene.settings.allow_blocking => Ok(None),
+            other => other.map(Some),
+        };
     }
     let concurrently = rel.is_shared() && (index.concurrently || scene.is_large(&table) || present.is_some());
     if !concurrently {
@@ -121,85 +126,6 @@ pub(super) fn drop_concurrently(table: &Name, name: &Name) -> UndoStep {
         transaction: false,
         locks: vec![lock(table, ShareUpdateExclusive)],
     }
-}
-
-/// An index on a partitioned table: on the parent alone, then on each leaf concurrently, then attached.
-fn partitioned(
-    statement: &Statement,
-    index: &CreateIndex,
-    table: &Name,
-    name: &Name,
-    scene: &Scene<'_>,
-) -> Result<Option<Vec<Piece>>, Refusal> {
-    if index.only || index.concurrently || !scene.any_large(table) {
-        return Ok(None);
-    }
-    let leaves = scene.catalog.descendants(table);
-    let same_keys = |leaf: &Name| {
-        scene.catalog.relation(leaf).is_some_and(|rel| {
-            rel.indexes
-                .iter()
-                .any(|own| own.keys == index.keys && own.unique == index.unique && own.parent.is_none())
-        })
-    };
-    if leaves.iter().any(|leaf| scene.is_partitioned(leaf) || same_keys(leaf)) {
-        if scene.settings.allow_blocking {
-            return Ok(None);
-        }
-        return Err(Refusal {
-            rule: rules::create_index_blocks_writes::RULE.code,
-            message: format!(
-                "the partitions of {table} are partitioned themselves, or have such an index already: nonstop does not take this apart yet, and as written it blocks writes on all of them together"
-            ),
-            help: "Create the index ON ONLY the parent, build it CONCURRENTLY on each leaf, and attach them."
-                .to_owned(),
-        });
-    }
-    let unattached = Undo::Steps(vec![UndoStep {
-        sql: sql!("DROP INDEX IF EXISTS {}", name),
-        transaction: true,
-        locks: std::iter::once(table)
-            .chain(&leaves)
-            .map(|relation| lock(relation, AccessExclusive))
-            .collect(),
-    }]);
-    let footprint = of_index(scene.catalog, table, index);
-    let instant =
-        |sql, locks, undo, note| constraint::instant(statement.ordinal, sql, locks, undo, footprint.clone(), note);
-    let unique = SqlText::verbatim(if index.unique { "UNIQUE " } else { "" });
-    let on_only = sql!(
-        "CREATE {}INDEX {} ON ONLY {} {}",
-        unique,
-        Ident(&name.name),
-        table,
-        index.rest
-    );
-    let mut pieces = vec![instant(
-        on_only,
-        vec![lock(table, crate::lock::LockMode::Share)],
-        unattached,
-        "the parent's index is only its frame",
-    )];
-    let columns: Vec<String> = index.key_names.iter().chain(&index.include).cloned().collect();
-    let columns = replay::names::index_column_names(&columns);
-    for leaf in &leaves {
-        let own = leaf.sibling(scene.catalog.choose_index_name(leaf, &columns, None));
-        pieces.push(build(
-            statement.ordinal,
-            index.unique,
-            leaf,
-            &own,
-            &index.rest,
-            footprint.clone(),
-        ));
-        pieces.push(instant(
-            sql!("ALTER INDEX {} ATTACH PARTITION {}", name, own),
-            vec![lock(leaf, crate::lock::LockMode::AccessShare)],
-            Undo::Nothing,
-            "turns the parent's index valid after the last one",
-        ));
-    }
-    Ok(Some(pieces))
 }
 
 /// `DROP INDEX` of a table in use goes CONCURRENTLY, one index at a time.

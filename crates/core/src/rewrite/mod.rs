@@ -13,6 +13,7 @@ mod fill;
 mod footprint;
 mod index;
 mod not_null;
+mod partition;
 mod restore;
 mod undo;
 mod view;

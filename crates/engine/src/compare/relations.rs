@@ -72,7 +72,8 @@ const COLUMNS: Query = concat!(
     of_users!()
 );
 
-// The triggers that carry out a foreign key have oids in their names, but ALTER TABLE can disable them.
+// The triggers that carry out a foreign key have oids in their names, but ALTER TABLE can disable them. NO INHERIT means
+// something for CHECK and NOT NULL alone: a key of a partition has it or not as it was attached, as after a restored dump.
 const CONSTRAINTS: Query = concat!(
     "SELECT n.nspname::text, c.relname::text,
         CASE WHEN k.conrelid = 0 THEN format('domain %s.%I', k.contypid::regtype, k.conname)
@@ -80,7 +81,8 @@ const CONSTRAINTS: Query = concat!(
         jsonb_build_object(
         'kind', k.contype, 'definition', pg_get_constraintdef(k.oid), 'deferrable', k.condeferrable,
         'deferred', k.condeferred, 'valid', k.convalidated, 'enforced', to_jsonb(k) -> 'conenforced',
-        'local', k.conislocal, 'inherited', k.coninhcount, 'no inherit', k.connoinherit,
+        'local', k.conislocal, 'inherited', k.coninhcount,
+        'no inherit', CASE WHEN k.contype IN ('c', 'n') THEN k.connoinherit END,
         'period', to_jsonb(k) -> 'conperiod',
         'index', nullif(k.conindid, 0)::regclass::text,
         'parent', (SELECT format('%s.%I', p.conrelid::regclass, p.conname) FROM pg_constraint p WHERE p.oid = k.conparentid),
