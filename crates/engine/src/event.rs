@@ -115,6 +115,9 @@ pub enum Event {
         done: u64,
         /// Units in all; 0 when unknown.
         total: u64,
+        /// For rows that are changed in batches: how many a second.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rows_per_second: Option<u64>,
     },
     /// A step is complete.
     StepFinished {

@@ -272,6 +272,7 @@ impl Watched {
                     phase: progress.phase,
                     done: progress.done,
                     total: progress.total,
+                    rows_per_second: None,
                 });
             }
         }

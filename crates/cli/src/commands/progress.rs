@@ -129,7 +129,13 @@ fn show(bar: &ProgressBar, event: &Event) {
                 .map_or(String::new(), |holder| format!(", held by pid {}", holder.pid));
             bar.set_message(format!("waiting for {waiting_for}{who}"));
         }
-        Event::Progress { phase, done, total, .. } => {
+        Event::Progress {
+            phase,
+            done,
+            total,
+            rows_per_second,
+            ..
+        } => {
             // A wait has lockers for units; its measure says nothing.
             if *total > 0 && !phase.starts_with("waiting") {
                 bar.set_style(measured());
@@ -138,7 +144,10 @@ fn show(bar: &ProgressBar, event: &Event) {
             } else {
                 bar.set_style(spinner());
             }
-            bar.set_message(phase.clone());
+            bar.set_message(match rows_per_second {
+                Some(rate) => format!("{phase}, {rate} a second, about {} left", total.saturating_sub(*done)),
+                None => phase.clone(),
+            });
         }
         Event::StepFinished { .. } | Event::MigrationFinished { .. } | Event::MigrationFailed { .. } => {
             bar.disable_steady_tick();

@@ -364,9 +364,10 @@ impl Work<'_> {
         worker.events.send(Event::Progress {
             migration: self.place.migration.clone(),
             step: self.place.step.clone(),
-            phase: format!("changing rows, {rate} a second, about {} left", total - done),
+            phase: "changing rows".to_owned(),
             done,
             total,
+            rows_per_second: Some(rate),
         });
     }
 }

@@ -132,7 +132,13 @@ impl Story {
                 ..
             } => (self.verbosity == Verbosity::Verbose)
                 .then(|| styled(DIM, format!("      try {attempt}: {reason}; again in {pause_ms} ms"))),
-            Event::Progress { phase, done, total, .. } => self.progress_line(phase, *done, *total),
+            Event::Progress {
+                phase,
+                done,
+                total,
+                rows_per_second,
+                ..
+            } => self.progress_line(phase, (*done, *total), *rows_per_second),
             Event::StepFinished { duration_ms, .. } => (*duration_ms >= 1_000 || self.verbosity == Verbosity::Verbose)
                 .then(|| styled(DIM, format!("      done in {}", words(*duration_ms)))),
             Event::StepUndone { step, .. } => Some(format!("  step {step} undone")),
@@ -192,7 +198,7 @@ impl Story {
         ))
     }
 
-    fn progress_line(&mut self, phase: &str, done: u64, total: u64) -> Option<String> {
+    fn progress_line(&mut self, phase: &str, (done, total): (u64, u64), rate: Option<u64>) -> Option<String> {
         let tenth = (done.saturating_mul(10)).checked_div(total).unwrap_or(0);
         let now = (phase.to_owned(), tenth);
         if self.progress.as_ref() == Some(&now) {
@@ -203,7 +209,11 @@ impl Story {
             0 => String::new(),
             total => format!(" {} %", done.saturating_mul(100) / total),
         };
-        Some(styled(DIM, format!("      {phase}{percent}")))
+        let rate = rate.map(|rate| format!(", {rate} rows a second, about {} left", total.saturating_sub(done)));
+        Some(styled(
+            DIM,
+            format!("      {phase}{percent}{}", rate.unwrap_or_default()),
+        ))
     }
 }
 
@@ -415,6 +425,7 @@ mod tests {
             phase: "building index".to_owned(),
             done,
             total: 1000,
+            rows_per_second: None,
         };
         let mut story = Story::new(Verbosity::Normal);
         let told = (0..=1000).filter(|done| story.line(&progress(*done)).is_some()).count();
