@@ -9,6 +9,7 @@ const BEFORE: &str = "CREATE TYPE mood AS ENUM ('sad');
     CREATE INDEX old_idx ON t (a) WHERE b IS NOT NULL;
     CREATE INDEX gone_idx ON t (gone);
     CREATE TABLE dropped (id serial PRIMARY KEY, note varchar(10) UNIQUE, CHECK (id > 0));
+    CREATE TABLE keyless (id int);
     CREATE VIEW v AS SELECT id, a FROM t;
     CREATE FUNCTION f(x int) RETURNS int LANGUAGE sql AS 'SELECT x';
     COMMENT ON TABLE t IS 'before';";
@@ -18,6 +19,7 @@ const CHANGE: &str = "-- everything at once
     ALTER TABLE t ADD CONSTRAINT t_p FOREIGN KEY (p) REFERENCES parent (id), ADD CONSTRAINT t_c CHECK (c > 0);
     ALTER TABLE t ADD CONSTRAINT t_c_key UNIQUE (c);
     ALTER TABLE t ALTER b SET NOT NULL, ALTER a DROP DEFAULT;
+    ALTER TABLE keyless ADD PRIMARY KEY (id);
     CREATE TABLE n (id int PRIMARY KEY, t int REFERENCES t (id), p int);
     CREATE INDEX n_t ON n (t);
     ALTER TABLE n ADD CONSTRAINT n_p FOREIGN KEY (p) REFERENCES parent (id);

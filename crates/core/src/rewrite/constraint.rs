@@ -1,7 +1,7 @@
 //! `ADD CONSTRAINT`: NOT VALID then VALIDATE, or a concurrent index that the constraint takes over.
 
 use super::footprint::{Footprint, Key, of_constraint};
-use super::{Body, Instant, Lone, Piece, Refusal, Scene, check, index, lock, not_null, partition};
+use super::{Body, Instant, Lone, Piece, Refusal, Scene, check, index, lock, not_null, partition, undo};
 use crate::lock::LockMode::{AccessExclusive, RowShare, ShareRowExclusive, ShareUpdateExclusive};
 use crate::quote::{Ident, Name, SqlText};
 use crate::replay;
@@ -274,6 +274,7 @@ fn by_index(
     let locks = family(scene, table, AccessExclusive);
     let undo = match replaces {
         Some(_) => Undo::Impossible(format!("the constraint {name} that it replaced is gone")),
+        None if primary => undo::drop_primary_key(table, name, &def.columns, scene),
         None => drop_constraint(table, name, locks.clone()),
     };
     pieces.push(instant(

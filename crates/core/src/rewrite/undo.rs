@@ -10,7 +10,7 @@ use crate::lock::LockMode::AccessExclusive;
 use crate::quote::{Ident, List, Literal, Name, SqlText};
 use crate::replay;
 use crate::sql;
-use crate::sql::{ActionKind, DmlVerb, Drop, Kind, NameRef, ObjectKind, Rename, Statement};
+use crate::sql::{ActionKind, ConstraintKindDef, DmlVerb, Drop, Kind, NameRef, ObjectKind, Rename, Statement};
 use crate::step::{RelationLock, Undo, UndoStep};
 
 fn impossible(why: impl Into<String>) -> Undo {
@@ -230,7 +230,10 @@ pub(super) fn of_action(table: &Name, action: &ActionKind, scene: &Scene<'_>) ->
         }
         ActionKind::AddConstraint(def) => {
             let name = replay::constraint_name(scene.catalog, table, def);
-            back(sql!("DROP CONSTRAINT IF EXISTS {}", Ident(&name)))
+            match &def.kind {
+                ConstraintKindDef::PrimaryKey(_) => drop_primary_key(table, &name, &def.columns, scene),
+                _ => back(sql!("DROP CONSTRAINT IF EXISTS {}", Ident(&name))),
+            }
         }
         ActionKind::DropConstraint { name, .. } => match rel.constraint(name) {
             Some(constraint) => add_again(table, rel, constraint, scene),
@@ -239,6 +242,16 @@ pub(super) fn of_action(table: &Name, action: &ActionKind, scene: &Scene<'_>) ->
         ActionKind::ValidateConstraint { .. } => Undo::Nothing,
         _ => impossible("its way back is not known"),
     }
+}
+
+/// A primary key leaves its columns NOT NULL behind.
+pub(super) fn drop_primary_key(table: &Name, name: &str, columns: &[String], scene: &Scene<'_>) -> Undo {
+    let known = |column: &String| scene.catalog.relation(table)?.column(column);
+    let was_nullable = |column: &&String| known(column).is_some_and(|column| !column.not_null);
+    let mut steps = vec![alter(table, &sql!("DROP CONSTRAINT IF EXISTS {}", Ident(name)), scene)];
+    let nullable = columns.iter().filter(was_nullable);
+    steps.extend(nullable.map(|column| alter(table, &sql!("ALTER COLUMN {} DROP NOT NULL", Ident(column)), scene)));
+    Undo::Steps(steps)
 }
 
 pub(super) fn add_again(table: &Name, rel: &Relation, constraint: &Constraint, scene: &Scene<'_>) -> Undo {
