@@ -5,8 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files of users' projects, and names of PostgreSQL's, that the documents speak of.
-const OF_OTHERS: [&str; 5] = [
+const OF_OTHERS: [&str; 8] = [
     "nonstop.toml",
+    ".sql",
+    "down.sql",
+    "metadata.toml",
     "NAME/migration.sql",
     "NAME.up.sql",
     "NAME.down.sql",
