@@ -158,3 +158,35 @@ proptest! {
         }
     }
 }
+
+const SHUFFLED: &str = "-- A comment: \u{e4}\nALTER TABLE \"T\" ADD COLUMN c text DEFAULT 'x; y';\nCREATE INDEX i ON \"T\" (lower(c));\n\
+    DO $$ BEGIN PERFORM 1; END $$; /* end */";
+
+proptest! {
+    /// Bytes of a file in another order: read, or refused at a place inside it.
+    #[test]
+    fn bytes_in_any_order_are_read_or_refused_at_a_place_inside(
+        swaps in prop::collection::vec((0..SHUFFLED.len(), 0..SHUFFLED.len()), 0..6),
+        all in Just(SHUFFLED.as_bytes().to_vec()).prop_shuffle(),
+        whole in any::<bool>(),
+    ) {
+        let mut bytes = if whole { all } else { SHUFFLED.as_bytes().to_vec() };
+        swaps.into_iter().for_each(|(one, other)| bytes.swap(one, other));
+        let text = String::from_utf8_lossy(&bytes);
+        match parse_text(&text) {
+            Ok(script) => for one in script.statements { prop_assert!(text.get(one.span.start..one.span.end).is_some()); },
+            Err(error) => {
+                let line = text.split('\n').nth(error.place.line - 1);
+                prop_assert!(line.is_some_and(|line| (1..=line.chars().count() + 1).contains(&error.place.column)), "{:?} {}", text, error);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_hundred_thousand_statements_are_read() {
+    let text = "SELECT 1;\n".repeat(100_000);
+    let script = parse_text(&text).unwrap();
+    assert_eq!(script.statements.len(), 100_000);
+    assert_eq!(&text[script.statements[99_999].span.start..], "SELECT 1;\n");
+}
