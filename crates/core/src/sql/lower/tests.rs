@@ -171,7 +171,9 @@ proptest! {
         whole in any::<bool>(),
     ) {
         let mut bytes = if whole { all } else { SHUFFLED.as_bytes().to_vec() };
-        swaps.into_iter().for_each(|(one, other)| bytes.swap(one, other));
+        for (one, other) in swaps {
+            bytes.swap(one, other);
+        }
         let text = String::from_utf8_lossy(&bytes);
         match parse_text(&text) {
             Ok(script) => for one in script.statements { prop_assert!(text.get(one.span.start..one.span.end).is_some()); },
