@@ -40,7 +40,7 @@ fn plan_on(major: u32, text: &str, settings: &PlanSettings) -> MigrationPlan {
     plan_migration(&migration(text), &mut catalog(major), settings).plan
 }
 
-pub(super) fn plan(text: &str) -> MigrationPlan {
+pub(crate) fn plan(text: &str) -> MigrationPlan {
     plan_on(
         15,
         text,

@@ -1,14 +1,14 @@
-//! `CREATE INDEX` and `DROP INDEX`.
+//! `CREATE INDEX`, `DROP INDEX` and `REINDEX`.
 
 use super::footprint::{Footprint, Key, of_index};
-use super::{Body, Lone, Piece, Refusal, Scene, as_written, check, lock, partition};
-use crate::catalog::Index;
-use crate::effect::Effect;
+use super::{Body, Lone, Piece, Refusal, Scene, as_written, check, lock, outside, partition};
+use crate::catalog::{ConstraintKind, Index};
+use crate::effect::{Effect, effect};
 use crate::lock::LockMode::ShareUpdateExclusive;
 use crate::quote::{Ident, Name, SqlText};
 use crate::replay;
 use crate::sql;
-use crate::sql::{CreateIndex, Drop, ObjectKind, Statement};
+use crate::sql::{CreateIndex, Drop, Kind, ObjectKind, ReindexTarget, Statement};
 use crate::step::{Goal, StepKind, Undo, UndoStep, Work};
 
 /// An index on a table in use is built CONCURRENTLY; on a new or small table it is built as written.
@@ -221,4 +221,80 @@ pub(super) fn rebuild(table: &Name, index: &Index) -> Undo {
         transaction: false,
         locks: vec![lock(table, ShareUpdateExclusive)],
     }])
+}
+
+/// `REINDEX` of a large table or its index goes CONCURRENTLY. The server leaves out the index of an EXCLUDE constraint there, and
+/// whatever the statement says in parentheses is for its own form: both stay as written.
+pub(super) fn reindex(statement: &Statement, target: &ReindexTarget, scene: &Scene<'_>) -> Option<Vec<Piece>> {
+    let (table, sql) = match target {
+        ReindexTarget::Index(name) => {
+            let (table, index) = scene.catalog.resolve_index(name)?;
+            let name = table.sibling(&index.name);
+            (table.clone(), sql!("REINDEX INDEX CONCURRENTLY {}", name))
+        }
+        ReindexTarget::Table(name) => {
+            let table = scene.catalog.resolve(name)?;
+            let sql = sql!("REINDEX TABLE CONCURRENTLY {}", table);
+            (table, sql)
+        }
+        ReindexTarget::Schema(_) | ReindexTarget::Database | ReindexTarget::System => return None,
+    };
+    let rel = scene.catalog.relation(&table)?;
+    let excludes = rel.constraints.iter().any(|own| own.kind == ConstraintKind::Exclude);
+    if !scene.is_large(&table) || scene.is_partitioned(&table) || excludes || statement.sql.as_str().contains('(') {
+        return None;
+    }
+    let apart = Statement {
+        kind: Kind::Reindex {
+            target: target.clone(),
+            concurrently: true,
+        },
+        sql,
+        ..statement.clone()
+    };
+    let mut piece = outside(&apart, &effect(&apart, scene.catalog), scene);
+    "reads and writes go on while it is built anew".clone_into(&mut piece.note);
+    Some(vec![piece])
+}
+
+/// What `REINDEX CONCURRENTLY` of one index or table leaves when it is cut off is known by its name.
+pub(super) fn reindexed(statement: &Statement, scene: &Scene<'_>) -> Option<Goal> {
+    let Kind::Reindex {
+        target,
+        concurrently: true,
+    } = &statement.kind
+    else {
+        return None;
+    };
+    let (table, index) = match target {
+        ReindexTarget::Index(name) => {
+            let (table, index) = scene.catalog.resolve_index(name)?;
+            (table.clone(), Some(index.name.clone()))
+        }
+        ReindexTarget::Table(name) => (scene.catalog.resolve(name)?, None),
+        ReindexTarget::Schema(_) | ReindexTarget::Database | ReindexTarget::System => return None,
+    };
+    Some(Goal::Reindexed { table, index })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::planner::tests::plan;
+
+    #[test]
+    fn reindex_goes_concurrently_where_the_server_does_the_same() {
+        let sql = |text: &str| {
+            plan(text)
+                .steps
+                .first()
+                .map(|step| step.sql[0].as_str().replace('"', ""))
+        };
+        assert_eq!(
+            sql("REINDEX INDEX t_a_idx").unwrap(),
+            "REINDEX INDEX CONCURRENTLY public.t_a_idx"
+        );
+        assert_eq!(sql("REINDEX TABLE t").unwrap(), "REINDEX TABLE CONCURRENTLY public.t");
+        assert_eq!(sql("REINDEX (VERBOSE) TABLE t"), None);
+        assert_eq!(plan("REINDEX (VERBOSE) TABLE t").refusals.len(), 1);
+    }
 }

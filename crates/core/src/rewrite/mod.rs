@@ -33,7 +33,7 @@ use crate::quote::{Name, SqlText};
 use crate::rule::{Context, Rule};
 use crate::rules;
 use crate::settings::{self, PlanSettings};
-use crate::sql::{Kind, ReindexTarget, Statement};
+use crate::sql::{Kind, Statement};
 use crate::step::{Goal, RelationLock, StepKind, Undo, Violation, Work};
 
 /// A part of a plan, before it has its place.
@@ -188,6 +188,10 @@ pub(crate) fn rewrite(statement: &Statement, effect: &Effect, scene: &Scene<'_>)
     let safe = match &statement.kind {
         Kind::CreateIndex(index) => index::create(statement, index, effect, scene)?,
         Kind::Drop(drop) => index::drop(statement, drop, effect, scene),
+        Kind::Reindex {
+            target,
+            concurrently: false,
+        } => index::reindex(statement, target, scene),
         Kind::AlterTable(alter) => alter_table::rewrite(statement, alter, effect, scene)?,
         Kind::Dml(dml) => dml::rewrite(statement, dml, effect, scene)?,
         Kind::Refresh {
@@ -375,29 +379,9 @@ fn reads_much(scene: &Scene<'_>, name: &Name) -> bool {
         .is_some_and(|rel| !settings::is_small(rel.size, most))
 }
 
-/// What `REINDEX CONCURRENTLY` of one index or table leaves when it is cut off is known by its name.
-fn reindexed(statement: &Statement, scene: &Scene<'_>) -> Option<Goal> {
-    let Kind::Reindex {
-        target,
-        concurrently: true,
-    } = &statement.kind
-    else {
-        return None;
-    };
-    let (table, index) = match target {
-        ReindexTarget::Index(name) => {
-            let (table, index) = scene.catalog.resolve_index(name)?;
-            (table.clone(), Some(index.name.clone()))
-        }
-        ReindexTarget::Table(name) => (scene.catalog.resolve(name)?, None),
-        ReindexTarget::Schema(_) | ReindexTarget::Database | ReindexTarget::System => return None,
-    };
-    Some(Goal::Reindexed { table, index })
-}
-
 /// The statement unchanged, outside a transaction: the server does not take it inside one.
 fn outside(statement: &Statement, effect: &Effect, scene: &Scene<'_>) -> Piece {
-    let goal = reindexed(statement, scene);
+    let goal = index::reindexed(statement, scene);
     Piece {
         body: Body::Lone(Lone {
             kind: match goal {
