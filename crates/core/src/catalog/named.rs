@@ -112,6 +112,13 @@ impl<V: Clone> Named<V> {
         all.map(|(name, value)| (name.as_ref(), Arc::make_mut(value)))
     }
 
+    /// Those of which it is true, to be changed; the others stay shared.
+    pub fn those(&mut self, which: impl Fn(&V) -> bool) -> impl Iterator<Item = &mut V> {
+        let own = self.iter().any(|(_, value)| which(value)).then(|| self.own());
+        let values = own.into_iter().flat_map(BTreeMap::values_mut);
+        values.filter(move |value| which(value)).map(Arc::make_mut)
+    }
+
     /// All of them, to be changed.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.own().values_mut().map(Arc::make_mut)

@@ -4,7 +4,7 @@ use super::Certainty::{self, Guessed, Known, Unknown};
 use super::constraint::{self, Reach};
 use super::names::without_null;
 use super::{partition, remove, table as tables};
-use crate::catalog::{Catalog, ConstraintKind, Expression, Generated, Relation};
+use crate::catalog::{Catalog, Constraint, ConstraintKind, Expression, Generated, Relation};
 use crate::quote::Name;
 use crate::sql::{Action, ActionKind, AlterTable, NameRef, ObjectKind};
 use crate::version::ServerVersion;
@@ -262,13 +262,13 @@ pub(super) fn drop_column(catalog: &mut Catalog, table: &Name, column: &str) {
             _ => !c.columns.iter().any(|name| name == column),
         });
     });
-    for rel in catalog.relations.values_mut() {
-        rel.constraints.retain(|c| match &c.kind {
-            ConstraintKind::ForeignKey { references, columns } => {
-                references != table || !columns.iter().any(|c| c == column)
-            }
-            _ => true,
-        });
+    let points_at_it = |c: &Constraint| {
+        matches!(&c.kind, ConstraintKind::ForeignKey { references, columns }
+            if references == table && columns.iter().any(|c| c == column))
+    };
+    let pointing = |rel: &Relation| rel.constraints.iter().any(points_at_it);
+    for rel in catalog.relations.those(pointing) {
+        rel.constraints.retain(|c| !points_at_it(c));
     }
     catalog.relations.retain(|_, rel| {
         rel.owned_by
@@ -281,8 +281,8 @@ fn set_logged(catalog: &mut Catalog, table: &Name, logged: bool) {
     each(catalog, table, |rel| rel.unlogged = !logged);
     // From 16 the sequences of a table go with it.
     if catalog.version >= ServerVersion::of_major(16) {
-        let own = |rel: &&mut Relation| rel.owned_by.as_ref().is_some_and(|(owner, _)| owner == table);
-        for sequence in catalog.relations.values_mut().filter(own) {
+        let own = |rel: &Relation| rel.owned_by.as_ref().is_some_and(|(owner, _)| owner == table);
+        for sequence in catalog.relations.those(own) {
             sequence.unlogged = !logged;
         }
     }
@@ -325,10 +325,13 @@ fn drop_constraint(catalog: &mut Catalog, table: &Name, name: &str, cascade: boo
     partition::take_constraint(catalog, table, &dropped);
     // Keys that point at it go with it.
     if cascade && matches!(dropped.kind, ConstraintKind::PrimaryKey | ConstraintKind::Unique) {
-        for rel in catalog.relations.values_mut() {
-            rel.constraints.retain(|c| {
-                !matches!(&c.kind, ConstraintKind::ForeignKey { references, columns } if references == table && *columns == dropped.columns)
-            });
+        let points_at_it = |c: &Constraint| {
+            matches!(&c.kind, ConstraintKind::ForeignKey { references, columns }
+                if references == table && *columns == dropped.columns)
+        };
+        let pointing = |rel: &Relation| rel.constraints.iter().any(points_at_it);
+        for rel in catalog.relations.those(pointing) {
+            rel.constraints.retain(|c| !points_at_it(c));
         }
     }
 }
@@ -353,7 +356,7 @@ fn mark(catalog: &mut Catalog, table: &Name, action: &ActionKind) {
 /// `REASSIGN OWNED`.
 pub(super) fn reassign(catalog: &mut Catalog, roles: &[String], to: &str) -> Certainty {
     let theirs = |owner: &Option<String>| owner.as_ref().is_some_and(|owner| roles.contains(owner));
-    for rel in catalog.relations.values_mut().filter(|rel| theirs(&rel.owner)) {
+    for rel in catalog.relations.those(|rel| theirs(&rel.owner)) {
         rel.owner = Some(to.to_owned());
     }
     Known

@@ -2,7 +2,7 @@
 
 use super::Certainty::{self, Guessed, Known, Unknown};
 use super::{extensions, object};
-use crate::catalog::{Catalog, ConstraintKind, Expression, Relation, RelationKind, TypeDef};
+use crate::catalog::{Catalog, Column, Constraint, ConstraintKind, Relation, RelationKind, TypeDef};
 use crate::quote::Name;
 use crate::sql::{Drop, NameRef, ObjectKind, Rename};
 use std::collections::BTreeSet;
@@ -37,7 +37,8 @@ pub(super) fn drop(catalog: &mut Catalog, drop: &Drop) -> Certainty {
                     let signature = drop.signatures.get(at).and_then(Option::as_deref);
                     object::drop_function(catalog, &name, signature);
                     if drop.cascade && !catalog.functions.contains_key(&name) {
-                        for rel in catalog.relations.values_mut() {
+                        let calls = |rel: &Relation| rel.triggers.iter().any(|trigger| trigger.function == name);
+                        for rel in catalog.relations.those(calls) {
                             rel.triggers.retain(|trigger| trigger.function != name);
                         }
                     }
@@ -145,10 +146,13 @@ fn defaults_of(catalog: &mut Catalog, sequence: &Name) {
     {
         return;
     }
-    for column in catalog.relations.values_mut().flat_map(|rel| &mut rel.columns) {
-        let counts =
-            |default: &Expression| default.functions.contains("nextval") && default.sql.contains(&sequence.name);
-        if column.default.as_ref().is_some_and(counts) {
+    let counts = |column: &Column| {
+        let default = column.default.as_ref();
+        default.is_some_and(|default| default.functions.contains("nextval") && default.sql.contains(&sequence.name))
+    };
+    let counting = |rel: &Relation| rel.columns.iter().any(counts);
+    for column in catalog.relations.those(counting).flat_map(|rel| &mut rel.columns) {
+        if counts(column) {
             column.default = None;
         }
     }
@@ -183,9 +187,11 @@ pub(super) fn relation(catalog: &mut Catalog, name: &Name) {
         .relations
         .retain(|_, rel| rel.owned_by.as_ref().is_none_or(|(owner, _)| owner != name));
     let partitions: Vec<Name> = catalog.children(name).cloned().collect();
-    for rel in catalog.relations.values_mut() {
-        rel.constraints
-            .retain(|c| !matches!(&c.kind, ConstraintKind::ForeignKey { references, .. } if references == name));
+    let points_at_it =
+        |c: &Constraint| matches!(&c.kind, ConstraintKind::ForeignKey { references, .. } if references == name);
+    let pointing = |rel: &Relation| rel.constraints.iter().any(points_at_it);
+    for rel in catalog.relations.those(pointing) {
+        rel.constraints.retain(|c| !points_at_it(c));
     }
     for partition in partitions {
         relation(catalog, &partition);
