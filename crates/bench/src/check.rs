@@ -16,7 +16,7 @@ const HISTORIES: [(&str, &str); 3] = [
 /// Runs of each, by turns.
 const RUNS: usize = 15;
 /// Statements of the files that grow.
-const SIZES: [usize; 3] = [25_000, 50_000, 100_000];
+const SIZES: [usize; 3] = [2_500, 5_000, 10_000];
 
 /// A program with its arguments.
 struct Contender {
