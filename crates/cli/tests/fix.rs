@@ -120,11 +120,7 @@ fn twice_is_once(history: &str, split: Split) {
             );
         }
         for state in [&mut before.0, &mut after.0] {
-            state
-                .catalog
-                .relations
-                .values_mut()
-                .for_each(|relation| relation.size = None);
+            state.catalog.forget_sizes();
         }
     }
     assert!(changed > 5, "{changed}");

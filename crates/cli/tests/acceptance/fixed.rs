@@ -38,11 +38,7 @@ fn both(migrations: &[Migration], major: u32) -> (Vec<Scene>, Vec<Scene>, usize)
         let Some(file) = &migration.up else { continue };
         let how = (Split::All, Room::Siblings);
         let safe = fix(migration, file, &mut known, &mut made, how).unwrap();
-        known
-            .catalog
-            .relations
-            .values_mut()
-            .for_each(|relation| relation.size = None);
+        known.catalog.forget_sizes();
         written.push(scene(&migration.name, &file.text, migration.transaction));
         let is_changed = safe.changes(&file.text);
         changed += usize::from(is_changed);

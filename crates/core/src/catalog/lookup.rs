@@ -94,18 +94,20 @@ impl Catalog {
 
     /// After a migration is done: what it made exists from now on.
     pub fn settle(&mut self) {
-        // Relations are shared with copies of the catalog: only what is new is touched.
         let is_new = |rel: &Relation| {
             rel.origin != Origin::Existing || rel.indexes.iter().any(|index| index.origin != Origin::Existing)
         };
-        let new = self.relations.iter().filter(|(_, rel)| is_new(rel));
-        let new: Vec<Name> = new.map(|(name, _)| name.clone()).collect();
-        for name in new {
-            if let Some(rel) = self.relations.get_mut(&name) {
-                rel.origin = Origin::Existing;
-                rel.indexes.iter_mut().for_each(|index| index.origin = Origin::Existing);
-            }
+        for rel in self.relations.those(is_new) {
+            rel.origin = Origin::Existing;
+            rel.indexes.iter_mut().for_each(|index| index.origin = Origin::Existing);
         }
+    }
+
+    /// Nobody knows how large a table has become since it was made.
+    pub fn forget_sizes(&mut self) {
+        self.relations
+            .those(|rel| rel.size.is_some())
+            .for_each(|rel| rel.size = None);
     }
 }
 

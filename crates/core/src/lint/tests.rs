@@ -29,9 +29,7 @@ fn rules(before: &str, text: &str) -> Vec<String> {
         let script = sql::parse(&file).unwrap();
         let judged = lint(&migration, &file, &script, &mut known, &Policy::default());
         known.catalog.settle();
-        for relation in known.catalog.relations.values_mut() {
-            relation.size = None;
-        }
+        known.catalog.forget_sizes();
         judged.findings.into_iter().map(|finding| finding.rule).collect()
     };
     let _: Vec<String> = run(before);
@@ -234,7 +232,7 @@ fn judged_by(before: &str, text: &str, transaction: TransactionModel, policy: &P
     let before = SourceFile::new("before.sql", before);
     known.pass(TransactionModel::Message, &sql::parse(&before).unwrap());
     known.catalog.settle();
-    known.catalog.relations.values_mut().for_each(|rel| rel.size = None);
+    known.catalog.forget_sizes();
     let file = SourceFile::new("m.sql", text);
     let migration = Migration {
         name: "m".to_owned(),

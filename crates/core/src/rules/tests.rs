@@ -65,9 +65,7 @@ fn fired(text: &str, policy: &Policy) -> BTreeSet<String> {
         let judged = lint(&migration, &file, &script, &mut known, policy);
         findings.extend(judged.findings);
         known.catalog.settle();
-        for relation in known.catalog.relations.values_mut() {
-            relation.size = None;
-        }
+        known.catalog.forget_sizes();
     }
     settle(&mut findings, &known.catalog);
     findings.into_iter().map(|finding| finding.rule).collect()

@@ -145,8 +145,7 @@ pub(super) fn walk(
         let catalog = &mut ground.known.catalog;
         catalog.settle();
         if ground.pending.is_none() {
-            // Nobody knows how large a table has become since it was made.
-            catalog.relations.values_mut().for_each(|relation| relation.size = None);
+            catalog.forget_sizes();
         }
     });
     let mut own = report.findings.split_off(known_before);

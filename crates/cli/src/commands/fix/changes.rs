@@ -204,9 +204,7 @@ pub fn changes(
             }
         }
         if !ground.is_live {
-            // Nobody knows how large a table has become since it was made.
-            let relations = ground.known.catalog.relations.values_mut();
-            relations.for_each(|relation| relation.size = None);
+            ground.known.catalog.forget_sizes();
         }
         if is_named {
             break;

@@ -23,7 +23,7 @@ fn said(files: &[&str]) -> Vec<String> {
         let script = sql::parse(&file).unwrap();
         let judged = lint(&migration, &file, &script, &mut known, &Policy::default());
         known.catalog.settle();
-        known.catalog.relations.values_mut().for_each(|rel| rel.size = None);
+        known.catalog.forget_sizes();
         last = judged.effects.into_iter().flat_map(|one| shown(&one.effect)).collect();
     }
     last
