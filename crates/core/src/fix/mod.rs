@@ -11,7 +11,6 @@ mod words;
 
 pub use down::{Down, Made};
 
-use crate::hash;
 use crate::lint::Knowledge;
 use crate::migration::Migration;
 use crate::plan::Notice;
@@ -94,12 +93,6 @@ impl Fixed {
     pub fn changes(&self, original: &str) -> bool {
         self.files.len() > 1 || self.files.first().is_some_and(|file| file.text != original)
     }
-
-    /// The checksum that the history would hold of the migration.
-    pub fn checksum(&self) -> String {
-        let text = self.files.first().map_or("", |file| file.text.as_str());
-        hash::sha256_hex(text.as_bytes())
-    }
 }
 
 /// Passes over a migration that is not to be fixed: what it makes is known afterwards.
@@ -112,17 +105,16 @@ pub fn pass(
     known: &mut Knowledge,
     made: &mut Made,
 ) -> Result<(), SyntaxError> {
-    let script = sql::parse(file)?;
-    for statement in &script.statements {
-        made.note(statement, &known.catalog);
-    }
-    known.pass(migration.transaction, &script);
-    settle(known);
+    play(migration, &sql::parse(file)?, known, made);
     Ok(())
 }
 
-/// After a migration nothing of it is new any more.
-fn settle(known: &mut Knowledge) {
+/// What a migration makes as it stands; afterwards nothing of it is new any more.
+fn play(migration: &Migration, script: &Script, known: &mut Knowledge, made: &mut Made) {
+    for statement in &script.statements {
+        made.note(statement, &known.catalog);
+    }
+    known.pass(migration.transaction, script);
     known.catalog.settle();
 }
 
@@ -142,7 +134,7 @@ pub fn fix(
         return Ok(its_own_master(migration, file, &script, known, made));
     }
     let mut read = part::read(migration, file, &script, known, made, split);
-    settle(known);
+    known.catalog.settle();
     let mut fixed = Fixed {
         files: Vec::new(),
         unfixed: read.unfixed,
@@ -198,11 +190,7 @@ fn its_own_master(
     known: &mut Knowledge,
     made: &mut Made,
 ) -> Fixed {
-    for statement in &script.statements {
-        made.note(statement, &known.catalog);
-    }
-    known.pass(migration.transaction, script);
-    settle(known);
+    play(migration, script, known, made);
     let unchanged = FixedFile {
         role: Role::Together,
         text: file.text.clone(),

@@ -15,6 +15,7 @@ use crate::settings::PlanSettings;
 use crate::source::SourceFile;
 use crate::sql::{self, ActionKind, AlterTable, ConstraintKindDef, Directive, Kind, Script, Statement};
 use crate::step::StepKind;
+use std::collections::BTreeSet;
 
 /// A statement and what becomes of it.
 pub(super) struct Part {
@@ -119,9 +120,7 @@ pub(super) fn read(
     let mut reader = Reader {
         file,
         script,
-        glued: glue::copies_before_drops(script, &known.catalog, &settings)
-            .into_iter()
-            .collect(),
+        glued: glue::copies_before_drops(script, &known.catalog, &settings),
         settings: &settings,
         split,
         path: known.catalog.search_path.clone(),
@@ -163,7 +162,7 @@ struct Reader<'a> {
     file: &'a SourceFile,
     script: &'a Script,
     settings: &'a PlanSettings,
-    glued: Vec<usize>,
+    glued: BTreeSet<usize>,
     split: Split,
     path: Vec<String>,
     session: Settings,
