@@ -36,10 +36,7 @@ pub(super) fn add(
             } else {
                 columns.clone()
             };
-            let mut locks = family(scene, table, ShareRowExclusive);
-            for relation in family(scene, &parent, ShareRowExclusive) {
-                super::merge_lock(&mut locks, relation);
-            }
+            let locks = families(scene, (table, ShareRowExclusive), (&parent, ShareRowExclusive));
             let looks =
                 !fresh && !match_full && !period && keys.len() == def.columns.len() && is_shared(scene, &parent);
             let look = looks.then(|| check::orphans(statement, table, &def.columns, &parent, &keys));
@@ -101,6 +98,19 @@ fn is_shared(scene: &Scene<'_>, name: &Name) -> bool {
         .catalog
         .relation(name)
         .is_some_and(crate::catalog::Relation::is_shared)
+}
+
+/// Locks on a table and on one that it refers to, each with everything below it.
+pub(super) fn families(
+    scene: &Scene<'_>,
+    (table, mode): (&Name, crate::lock::LockMode),
+    (parent, of_parent): (&Name, crate::lock::LockMode),
+) -> Vec<RelationLock> {
+    let mut locks = family(scene, table, mode);
+    for relation in family(scene, parent, of_parent) {
+        super::merge_lock(&mut locks, relation);
+    }
+    locks
 }
 
 /// Locks on a table and everything below it, as far as others can see them.

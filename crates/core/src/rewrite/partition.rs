@@ -234,16 +234,18 @@ impl Tree<'_> {
     /// What is attached cannot be detached: it goes with its frame, and what was there before is built again.
     fn attach(&self, (table, frame): (&Name, &Name), child: &Name, own: &Name, before: Option<&Index>) -> Piece {
         let mut back = vec![self.take_down(table, frame)];
-        let mut undo = None;
-        match before.map(|before| index::rebuild(child, before)) {
-            Some(Undo::Steps(steps)) => back.extend(steps),
-            Some(impossible) => undo = Some(impossible),
-            None => {}
-        }
-        let undo = undo.unwrap_or(Undo::Steps(back));
-        let note = match before {
-            Some(_) => "the partition has this index already",
-            None => "turns the parent's index valid after the last one",
+        let (undo, note) = match before {
+            None => (Undo::Steps(back), "turns the parent's index valid after the last one"),
+            Some(before) => {
+                let undo = match index::rebuild(child, before) {
+                    Undo::Steps(steps) => {
+                        back.extend(steps);
+                        Undo::Steps(back)
+                    }
+                    impossible => impossible,
+                };
+                (undo, "the partition has this index already")
+            }
         };
         self.instant(
             sql!("ALTER INDEX {} ATTACH PARTITION {}", frame, own),
@@ -289,33 +291,29 @@ impl Tree<'_> {
             Err(self.refuse(child, &why))
         };
         for own in rel.indexes.iter().filter(|own| own.parent.is_none()) {
-            let Wanted::Index(wanted) = &self.wanted else {
-                let Wanted::Key { def, .. } = &self.wanted else {
-                    continue;
-                };
-                if own.unique && own.keys == def.columns && own.predicate.is_none() {
-                    return unsure(own);
+            match &self.wanted {
+                Wanted::Key { def, .. } => {
+                    if own.unique && own.keys == def.columns && own.predicate.is_none() {
+                        return unsure(own);
+                    }
                 }
-                continue;
-            };
-            let same = own.method == wanted.method
-                && own.keys == wanted.keys
-                && own.include == wanted.include
-                && own.unique == wanted.unique
-                && own.nulls_not_distinct == wanted.nulls_not_distinct
-                && own.predicate.is_some() == wanted.predicate.is_some();
-            if !same {
-                continue;
+                Wanted::Index(wanted) => {
+                    let same = own.method == wanted.method
+                        && own.keys == wanted.keys
+                        && own.include == wanted.include
+                        && own.unique == wanted.unique
+                        && own.nulls_not_distinct == wanted.nulls_not_distinct
+                        && own.predicate.is_some() == wanted.predicate.is_some();
+                    let plain = own.expressions.is_none()
+                        && own.predicate.is_none()
+                        && wanted.classes.iter().all(Option::is_none)
+                        && !wanted.rest.as_str().to_ascii_lowercase().contains("collate")
+                        && is_plain(own);
+                    if same {
+                        return if plain && own.valid { Ok(Some(own)) } else { unsure(own) };
+                    }
+                }
             }
-            let plain = own.expressions.is_none()
-                && own.predicate.is_none()
-                && wanted.classes.iter().all(Option::is_none)
-                && !wanted.rest.as_str().to_ascii_lowercase().contains("collate")
-                && is_plain(own);
-            if !plain || !own.valid {
-                return unsure(own);
-            }
-            return Ok(Some(own));
         }
         Ok(None)
     }

@@ -1,7 +1,7 @@
 //! Foreign keys of partitioned tables.
 
 use super::super::footprint::{Footprint, of_constraint};
-use super::super::{Piece, Refusal, Scene, constraint, merge_lock};
+use super::super::{Piece, Refusal, Scene, constraint};
 use super::refused;
 use crate::catalog::{Constraint, ConstraintKind, RelationKind};
 use crate::lock::LockMode::{AccessExclusive, ShareRowExclusive};
@@ -43,10 +43,7 @@ pub(in crate::rewrite) fn foreign_key(
         if rel.kind != RelationKind::Table {
             continue;
         }
-        let mut locks = constraint::family(scene, &leaf, ShareRowExclusive);
-        for relation in constraint::family(scene, parent, ShareRowExclusive) {
-            merge_lock(&mut locks, relation);
-        }
+        let locks = constraint::families(scene, (&leaf, ShareRowExclusive), (parent, ShareRowExclusive));
         pieces.push(constraint::not_valid(statement, &leaf, name, def, locks, print.clone()));
         pieces.push(constraint::validate(
             statement,
@@ -56,10 +53,7 @@ pub(in crate::rewrite) fn foreign_key(
             Some(parent),
         ));
     }
-    let mut locks = constraint::family(scene, table, ShareRowExclusive);
-    for relation in constraint::family(scene, parent, AccessExclusive) {
-        merge_lock(&mut locks, relation);
-    }
+    let locks = constraint::families(scene, (table, ShareRowExclusive), (parent, AccessExclusive));
     let undo = constraint::drop_constraint(table, name, locks.clone());
     pieces.push(constraint::instant(
         statement,
