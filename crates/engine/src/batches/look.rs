@@ -18,7 +18,6 @@ pub(super) struct Lookout {
     looked: Option<Instant>,
     trail: Trail,
     load: Load,
-    most_lag: Duration,
 }
 
 impl Lookout {
@@ -28,7 +27,6 @@ impl Lookout {
             looked: None,
             trail: Trail::default(),
             load: Load::default(),
-            most_lag: MOST_LAG,
         }
     }
 
@@ -45,7 +43,7 @@ impl Lookout {
         loop {
             self.look(worker).await?;
             self.load.waited_for = waited_for;
-            let pause = match rest(took, self.load, self.most_lag) {
+            let pause = match rest(took, self.load, MOST_LAG) {
                 Rest::For(pause) => {
                     sleep(worker, pause.saturating_sub(started.elapsed())).await?;
                     return Ok(started.elapsed());
@@ -59,7 +57,7 @@ impl Lookout {
                             waiting_for: format!(
                                 "a replica that is {:.1} s behind (at most {:.1} s)",
                                 lag.as_secs_f64(),
-                                self.most_lag.as_secs_f64()
+                                MOST_LAG.as_secs_f64()
                             ),
                             holders: Vec::new(),
                             waited_ms: millis(started.elapsed()),
