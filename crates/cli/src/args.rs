@@ -228,7 +228,7 @@ impl PolicyArgs {
         };
         Ok(PlanSettings {
             max_block,
-            small_rows: self.small_rows.or(file.small_rows).unwrap_or(defaults.small_rows),
+            small_rows: file.small_limit(self.small_rows),
             allow_blocking: allow.contains(&Allow::Blocking),
             allow_data_loss: allow.contains(&Allow::DataLoss),
             breaking,

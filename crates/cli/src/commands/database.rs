@@ -2,7 +2,7 @@
 
 use crate::config::Settings;
 use crate::exit::{Exit, Problem};
-use crate::layouts::{Folder, LayoutChoice};
+use crate::layouts::{self, Folder, LayoutChoice, Selection};
 use crate::terminal::Terminal;
 use nonstop_engine::advisory::LockError;
 use nonstop_engine::deploy::DeployError;
@@ -12,6 +12,7 @@ use nonstop_engine::history::{HistoryError, HistoryKind};
 use nonstop_engine::manage::ManageError;
 use nonstop_engine::session::ConnectError;
 use nonstop_engine::target::Target;
+use std::path::PathBuf;
 
 /// The target, with the password that libpq would find.
 pub(super) fn target(settings: &Settings, terminal: Terminal) -> Result<Target, Problem> {
@@ -42,6 +43,20 @@ pub(super) fn folder(settings: &Settings, terminal: Terminal) -> Result<Folder, 
         terminal.warn(warning);
     }
     Ok(folder)
+}
+
+/// What paths select; without any, the whole folder.
+pub(super) fn selections(
+    paths: &[PathBuf],
+    settings: &Settings,
+    terminal: Terminal,
+) -> Result<Vec<Selection>, Problem> {
+    if paths.is_empty() {
+        let folder = folder(settings, terminal)?;
+        return Ok(vec![Selection { folder, only: None }]);
+    }
+    let read = |path: &PathBuf| Ok(layouts::select(path, settings.layout())?);
+    paths.iter().map(read).collect()
 }
 
 /// A name that a flag gives must be in the folder.

@@ -5,6 +5,7 @@ use super::{ConfigError, Secret};
 use crate::args::{Allow, BreakingChoice, FailOn, OnFailure};
 use crate::duration::Span;
 use crate::layouts::LayoutChoice;
+use nonstop_core::settings::PlanSettings;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -96,6 +97,12 @@ pub enum LevelName {
 }
 
 impl ConfigFile {
+    /// Tables of at most so many rows are small: what the flag says, else what the file says.
+    pub fn small_limit(&self, of_flag: Option<u64>) -> u64 {
+        let own = of_flag.or(self.small_rows);
+        own.unwrap_or_else(|| PlanSettings::default().small_rows)
+    }
+
     /// Parses the text of a file; `path` is for messages.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         toml::from_str(text).map_err(|error| {

@@ -228,6 +228,15 @@ impl Settings {
         self.url.as_ref()
     }
 
+    /// Whether the database was named for nonstop, and does not merely lie about in a variable of other tools.
+    pub fn names_database(&self) -> bool {
+        let origin = self.url.as_ref().map(|url| &url.origin);
+        matches!(
+            origin,
+            Some(Origin::Flag(_) | Origin::Environment("NONSTOP_DATABASE_URL"))
+        )
+    }
+
     /// The password that libpq would take where the URL has none: `PGPASSWORD`.
     pub fn password(&self) -> Option<String> {
         self.environment.get("PGPASSWORD")

@@ -11,10 +11,10 @@ mod walk;
 
 use super::database;
 use crate::args::FailOn;
-use crate::config::{Origin, Settings};
+use crate::config::Settings;
 use crate::exit::{Exit, Problem};
 use crate::formats::{github, gitlab, human, json, junit, sarif};
-use crate::layouts::{self, Folder, Selection};
+use crate::layouts::{Folder, Selection};
 use crate::terminal::Terminal;
 use baseline::Baseline;
 use clap::{Args, ValueEnum};
@@ -95,8 +95,6 @@ pub enum CheckFormat {
     Junit,
 }
 
-/// As the planner has it.
-pub(super) const SMALL_ROWS: u64 = 10_000;
 /// The oldest major that is tested: what holds there holds on all.
 pub(super) const OLDEST_MAJOR: u32 = 14;
 
@@ -108,7 +106,7 @@ pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> 
         return save_catalog(path, args, settings, terminal);
     }
     let mut report = Report::default();
-    for selection in selections(args, settings, terminal)? {
+    for selection in database::selections(&args.paths, settings, terminal)? {
         let ground = ground(&selection, version, args, settings, terminal)?;
         let since = args.since.as_deref();
         with_room(|| walk::walk(&selection, since, ground, &policy, &mut report))?;
@@ -181,15 +179,6 @@ fn exit(report: &Report, weakest: Option<Severity>) -> Exit {
     }
 }
 
-fn selections(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> Result<Vec<Selection>, Problem> {
-    if args.paths.is_empty() {
-        let folder = database::folder(settings, terminal)?;
-        return Ok(vec![Selection { folder, only: None }]);
-    }
-    let read = |path: &PathBuf| Ok(layouts::select(path, settings.layout())?);
-    args.paths.iter().map(read).collect()
-}
-
 /// What exists before the first migration that is looked at.
 fn ground(
     selection: &Selection,
@@ -205,29 +194,19 @@ fn ground(
         return Ok(Ground::known(
             saved.catalog,
             version,
-            small_rows(args, settings),
+            settings.file.small_limit(args.small_rows),
             pending,
         ));
     }
     // A URL that merely lies about, for a database that may be down, must not stop a look at files.
-    let wanted = settings.database_if_any().is_some_and(|url| {
-        matches!(
-            url.origin,
-            Origin::Flag(_) | Origin::Environment("NONSTOP_DATABASE_URL")
-        )
-    });
-    if !wanted {
+    if !settings.names_database() {
         let version = ServerVersion::of_major(version.unwrap_or(OLDEST_MAJOR));
         return Ok(Ground::files(version, selection));
     }
     let folder = &selection.folder;
-    let small_rows = small_rows(args, settings);
+    let small_rows = settings.file.small_limit(args.small_rows);
     let (catalog, history) = live(folder, small_rows, settings, terminal)?;
     Ok(Ground::known(catalog, version, small_rows, history.pending))
-}
-
-fn small_rows(args: &CheckArgs, settings: &Settings) -> u64 {
-    args.small_rows.or(settings.file.small_rows).unwrap_or(SMALL_ROWS)
 }
 
 /// The live catalog, and what of the folder is applied.
@@ -257,7 +236,7 @@ pub(super) fn live(
 /// `--save-catalog`.
 fn save_catalog(path: &Path, args: &CheckArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Problem> {
     let folder = database::folder(settings, terminal)?;
-    let (catalog, history) = live(&folder, small_rows(args, settings), settings, terminal)?;
+    let (catalog, history) = live(&folder, settings.file.small_limit(args.small_rows), settings, terminal)?;
     let names = history.applied.into_iter().map(|applied| applied.name);
     let saved = Snapshot::new(catalog, names.collect());
     snapshot::write(path, &saved)?;

@@ -10,10 +10,10 @@ mod write;
 
 use super::{check, database};
 use crate::args::Format;
-use crate::config::{Origin, Settings};
+use crate::config::Settings;
 use crate::exit::{Exit, Problem};
 use crate::formats::{human, json};
-use crate::layouts::{self, LayoutChoice, Selection};
+use crate::layouts::{LayoutChoice, Selection};
 use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
 use nonstop_core::fix::Split;
@@ -81,7 +81,7 @@ impl From<SplitChoice> for Split {
 
 pub(super) fn run(args: &FixArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Problem> {
     let mut report = Report::default();
-    let selections = selections(args, settings, terminal)?;
+    let selections = database::selections(&args.paths, settings, terminal)?;
     for selection in &selections {
         if args.write && selection.folder.path == "-" {
             return Err(Problem::usage(
@@ -131,31 +131,12 @@ fn exit(report: &Report) -> Exit {
     }
 }
 
-fn selections(args: &FixArgs, settings: &Settings, terminal: Terminal) -> Result<Vec<Selection>, Problem> {
-    if args.paths.is_empty() {
-        let folder = database::folder(settings, terminal)?;
-        return Ok(vec![Selection { folder, only: None }]);
-    }
-    let read = |path: &PathBuf| Ok(layouts::select(path, settings.layout())?);
-    args.paths.iter().map(read).collect()
-}
-
 /// What is known before the first migration, and which of them must not be touched.
 fn ground(selection: &Selection, args: &FixArgs, settings: &Settings, terminal: Terminal) -> Result<Ground, Problem> {
-    let url = settings.database_if_any();
-    let is_named = url.is_some_and(|url| {
-        matches!(
-            url.origin,
-            Origin::Flag(_) | Origin::Environment("NONSTOP_DATABASE_URL")
-        )
-    });
     let version = args.pg_version.or(settings.file.check.pg_version);
     let folder = &selection.folder;
-    if is_named && folder.layout != LayoutChoice::Auto {
-        let small_rows = args
-            .small_rows
-            .or(settings.file.small_rows)
-            .unwrap_or(check::SMALL_ROWS);
+    if settings.names_database() && folder.layout != LayoutChoice::Auto {
+        let small_rows = settings.file.small_limit(args.small_rows);
         let (mut catalog, history) = check::live(folder, small_rows, settings, terminal)?;
         if let Some(version) = version {
             catalog.version = ServerVersion::of_major(version);
@@ -168,7 +149,7 @@ fn ground(selection: &Selection, args: &FixArgs, settings: &Settings, terminal: 
     }
     let version = ServerVersion::of_major(version.unwrap_or(check::OLDEST_MAJOR));
     let ground = Ground::files(version, selection);
-    if !args.write || url.is_none() || folder.layout == LayoutChoice::Auto {
+    if !args.write || settings.database_if_any().is_none() || folder.layout == LayoutChoice::Auto {
         return Ok(ground);
     }
     // Whether a database that lies about can be reached does not matter to files.
