@@ -34,6 +34,8 @@ mod volatility;
 
 pub use body::{of_inner, with_triggers};
 pub use column::proves_not_null;
+pub(crate) use proof::{lies_inside, lies_outside};
+pub(crate) use prune::{Bound, Edge, read_bound};
 pub use transaction::Transaction;
 pub use volatility::{function_volatility, is_volatile};
 

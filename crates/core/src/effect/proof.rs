@@ -10,7 +10,7 @@ use crate::sql::{Predicate, predicate};
 use std::cmp::Ordering;
 
 /// Whether the rows of a table surely lie inside a bound of a parent, and inside the parent's own.
-pub(super) fn lies_inside(catalog: &Catalog, parent: &Name, table: &Name, bound: &str) -> bool {
+pub(crate) fn lies_inside(catalog: &Catalog, parent: &Name, table: &Name, bound: &str) -> bool {
     let (Some(parent_rel), Some(rel)) = (catalog.relation(parent), catalog.relation(table)) else {
         return false;
     };
@@ -24,7 +24,7 @@ pub(super) fn lies_inside(catalog: &Catalog, parent: &Name, table: &Name, bound:
 }
 
 /// Whether the rows of a default partition surely lie outside a bound.
-pub(super) fn lies_outside(catalog: &Catalog, parent: &Name, table: &Name, bound: &str) -> bool {
+pub(crate) fn lies_outside(catalog: &Catalog, parent: &Name, table: &Name, bound: &str) -> bool {
     let (Some(parent_rel), Some(rel)) = (catalog.relation(parent), catalog.relation(table)) else {
         return false;
     };

@@ -17,7 +17,7 @@ enum Holds {
 
 /// A partition's bound.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Bound {
+pub(crate) enum Bound {
     Default,
     List(Vec<Option<String>>),
     Range { from: Vec<Edge>, to: Vec<Edge> },
@@ -26,7 +26,7 @@ pub(super) enum Bound {
 
 /// One column of one end of a range.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Edge {
+pub(crate) enum Edge {
     Least,
     Value(String),
     Greatest,
@@ -184,7 +184,7 @@ fn iso_time(text: &str) -> Option<String> {
 }
 
 /// `FOR VALUES …` or `DEFAULT`, as the server prints it.
-pub(super) fn read_bound(text: &str) -> Option<Bound> {
+pub(crate) fn read_bound(text: &str) -> Option<Bound> {
     if text == "DEFAULT" {
         return Some(Bound::Default);
     }

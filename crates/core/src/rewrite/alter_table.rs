@@ -2,7 +2,7 @@
 
 use super::constraint::{self, family, instant};
 use super::footprint::{self, Footprint};
-use super::{Body, Instant, Piece, Refusal, Scene, as_written, fill, hazard, not_null, shared_locks, undo};
+use super::{Body, Instant, Piece, Refusal, Scene, as_written, fill, hazard, not_null, partition, shared_locks, undo};
 use crate::catalog::{Catalog, Generated};
 use crate::effect::{self, Effect};
 use crate::lock::LockMode::AccessExclusive;
@@ -261,6 +261,9 @@ fn safe_action(
         }
         ActionKind::SetNotNull { column } => Ok(not_null::set(statement.ordinal, table, column, scene)),
         ActionKind::AddColumn { column, .. } => add_column(statement.ordinal, table, column, scene),
+        ActionKind::AttachPartition { child, bound } => {
+            partition::attach(statement.ordinal, table, child, bound, hurts, scene)
+        }
         ActionKind::AlterType { column, .. } if hurts.rule == rules::type_change_rewrites_table::RULE.code => {
             Err(Refusal {
                 help: format!(
@@ -350,7 +353,7 @@ fn without_inline(
     )
 }
 
-fn action_alone(table: &Name, action: &ActionKind) -> Statement {
+pub(super) fn action_alone(table: &Name, action: &ActionKind) -> Statement {
     let name = crate::sql::NameRef {
         schema: Some(table.schema.clone()),
         name: table.name.clone(),

@@ -193,6 +193,7 @@ pub(crate) fn rewrite(statement: &Statement, effect: &Effect, scene: &Scene<'_>)
             concurrently: false,
         } => index::reindex(statement, target, scene),
         Kind::AlterTable(alter) => alter_table::rewrite(statement, alter, effect, scene)?,
+        Kind::CreateTable(create) => partition::beside_default(statement, create, effect, scene),
         Kind::Dml(dml) => dml::rewrite(statement, dml, effect, scene)?,
         Kind::Refresh {
             name,

@@ -4,8 +4,11 @@
 //! The names are those that the server would have chosen, and an index that a partition has already is taken where the
 //! server would take it (`DefineIndex` and `CompareIndexInfo` in PostgreSQL's `indexcmds.c` and `index.c`).
 
+mod attach;
+mod bound;
 mod foreign_key;
 
+pub(super) use attach::{attach, beside_default};
 pub(super) use foreign_key::foreign_key;
 
 use super::footprint::{Footprint, of_constraint, of_index};

@@ -83,3 +83,34 @@ fn keys_of_leaves_come_first() {
         "ALTER TABLE public.p VALIDATE CONSTRAINT f"
     );
 }
+
+#[test]
+fn an_attachment_is_proved_and_finds_all_built() {
+    let setup = "CREATE TABLE q (k int PRIMARY KEY, a int REFERENCES o) PARTITION BY LIST (k); CREATE INDEX ON q (a);
+        CREATE TABLE rest PARTITION OF q DEFAULT; CREATE TABLE c (k int NOT NULL, a int);
+        CREATE TABLE h (k text) PARTITION BY HASH (k); CREATE TABLE hc (k text);";
+    let steps = sql(&plan(
+        15,
+        setup,
+        "ALTER TABLE q ATTACH PARTITION c FOR VALUES IN (1, 2)",
+    ));
+    let at = |sql: &str| {
+        let found = steps.iter().position(|step| step == sql);
+        found.unwrap_or_else(|| panic!("{sql} is not in {steps:#?}"))
+    };
+    let rest = at(
+        "ALTER TABLE public.rest ADD CONSTRAINT rest_nonstop_bound CHECK (NOT (k IS NOT NULL AND k IN ('1', '2'))) NOT VALID",
+    );
+    for before in [
+        "ALTER TABLE public.c ADD CONSTRAINT c_nonstop_bound CHECK (k IS NOT NULL AND k IN ('1', '2')) NOT VALID",
+        "CREATE INDEX CONCURRENTLY c_a_idx ON public.c USING btree (a)",
+        "ALTER TABLE public.c ADD CONSTRAINT c_pkey PRIMARY KEY USING INDEX c_pkey",
+    ] {
+        assert!(at(before) < rest);
+    }
+    assert!(rest < at("ALTER TABLE public.q ATTACH PARTITION public.c FOR VALUES IN (1, 2)"));
+    let beside = plan(15, setup, "CREATE TABLE n PARTITION OF q FOR VALUES IN (7)");
+    assert!(sql(&beside).contains(&"ALTER TABLE public.rest VALIDATE CONSTRAINT rest_nonstop_bound".to_owned()));
+    let hash = "ALTER TABLE h ATTACH PARTITION hc FOR VALUES WITH (MODULUS 2, REMAINDER 1)";
+    assert_eq!(plan(15, setup, hash).refusals.len(), 1);
+}
