@@ -1,7 +1,8 @@
 //! The command line: what every verb shares. Each verb's own flags stand beside the verb.
 
 use crate::commands::{
-    baseline, check, completions, demo, deploy, fix, lsp, plan, preflight, resolve, rules, status, test_rollback,
+    baseline, check, completions, demo, deploy, fix, lsp, plan, preflight, resolve, rollback, rules, status,
+    test_rollback,
 };
 use crate::config::{ConfigFile, Flags, Secret};
 use crate::duration::Span;
@@ -39,6 +40,9 @@ pub enum Command {
     /// Show the steps that `deploy` would run: locks, work, timeouts, undo
     #[command(after_help = EXIT_CODES)]
     Plan(plan::PlanArgs),
+    /// Take applied migrations back, newest first, by the same safe steps
+    #[command(after_help = EXIT_CODES)]
+    Rollback(rollback::RollbackArgs),
     /// What is applied, pending, failed or running, and the way out of each
     #[command(after_help = EXIT_CODES)]
     Status(status::StatusArgs),
@@ -129,7 +133,7 @@ pub enum Format {
     /// For people.
     #[default]
     Human,
-    /// For programs: one document, or JSON Lines for `deploy`.
+    /// For programs: one document, or JSON Lines for `deploy` and `rollback`.
     Json,
 }
 
@@ -177,32 +181,59 @@ pub enum FailOn {
     Never,
 }
 
-/// How statements become steps: shared by `plan` and `deploy`.
+/// How migrations become steps: shared by `plan` and `deploy`.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Safety")]
 pub struct PolicyArgs {
+    /// What a way back has as well.
+    #[command(flatten)]
+    pub bounds: BoundArgs,
+    /// What to do with statements that break running code: DROP, RENAME, … [default: as-written]
+    #[arg(long, value_enum, value_name = "POLICY")]
+    pub breaking: Option<BreakingChoice>,
+    /// Stop after this migration
+    #[arg(long, value_name = "NAME")]
+    pub until: Option<String>,
+}
+
+/// How statements become steps.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Safety")]
+pub struct BoundArgs {
     /// The longest that a statement of the application may wait because of us [default: 200ms]
     #[arg(long, value_name = "DURATION")]
     pub max_block: Option<Span>,
     /// Tables of at most N rows (and 8 MiB) need no safe form; 0: every existing table counts as large [default: 10000]
     #[arg(long, value_name = "N")]
     pub small_rows: Option<u64>,
-    /// What to do with statements that break running code: DROP, RENAME, … [default: as-written]
-    #[arg(long, value_enum, value_name = "POLICY")]
-    pub breaking: Option<BreakingChoice>,
     /// Run what blocks or loses data and has no safe form
     #[arg(long, value_enum, value_delimiter = ',', value_name = "HAZARD")]
     pub allow: Vec<Allow>,
     /// No rewriting: the files as they are, with timeouts and retries only
     #[arg(long)]
     pub as_written: bool,
-    /// Stop after this migration
-    #[arg(long, value_name = "NAME")]
-    pub until: Option<String>,
 }
 
 impl PolicyArgs {
     /// The planner's settings: flags first, then the file, then the defaults.
+    pub fn settings(&self, file: &ConfigFile) -> Result<PlanSettings, Problem> {
+        let breaking = match self.breaking.or(file.breaking) {
+            None | Some(BreakingChoice::AsWritten) => Breaking::AsWritten,
+            Some(BreakingChoice::Refuse) => Breaking::Refuse,
+            Some(BreakingChoice::Expand) => {
+                return Err(Problem::usage("--breaking expand is not available yet")
+                    .detail("use as-written (the default: run them, with a warning) or refuse"));
+            }
+        };
+        Ok(PlanSettings {
+            breaking,
+            ..self.bounds.settings(file)?
+        })
+    }
+}
+
+impl BoundArgs {
+    /// The planner's settings without a policy for what breaks running code: a way back is asked for by name.
     pub fn settings(&self, file: &ConfigFile) -> Result<PlanSettings, Problem> {
         let defaults = PlanSettings::default();
         let allow = match (self.allow.as_slice(), &file.allow) {
@@ -218,20 +249,12 @@ impl PolicyArgs {
                 "--max-block must be longer than 0: a lock needs a moment even when nobody waits",
             ));
         }
-        let breaking = match self.breaking.or(file.breaking) {
-            None | Some(BreakingChoice::AsWritten) => Breaking::AsWritten,
-            Some(BreakingChoice::Refuse) => Breaking::Refuse,
-            Some(BreakingChoice::Expand) => {
-                return Err(Problem::usage("--breaking expand is not available yet")
-                    .detail("use as-written (the default: run them, with a warning) or refuse"));
-            }
-        };
         Ok(PlanSettings {
             max_block,
             small_rows: file.small_limit(self.small_rows),
             allow_blocking: allow.contains(&Allow::Blocking),
             allow_data_loss: allow.contains(&Allow::DataLoss),
-            breaking,
+            breaking: Breaking::AsWritten,
             as_written: self.as_written,
         })
     }

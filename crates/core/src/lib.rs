@@ -25,4 +25,5 @@ mod rewrite;
 pub mod planner;
 pub mod lint;
 pub mod fix;
+pub mod rollback;
 pub mod pace;

@@ -41,8 +41,11 @@ pub enum Event {
     RunStarted {
         /// Our id of the run, also in `application_name`.
         run: String,
-        /// Pending migrations by name, in order.
+        /// Pending migrations by name, in order; of a rollback those that it takes back.
         migrations: Vec<String>,
+        /// `back` of a rollback.
+        #[serde(skip_serializing_if = "Direction::is_forward")]
+        direction: Direction,
         /// The server's version.
         server_version: String,
     },
@@ -59,6 +62,9 @@ pub enum Event {
     MigrationStarted {
         /// Its name.
         migration: String,
+        /// `back` where an applied one is taken back.
+        #[serde(skip_serializing_if = "Direction::is_forward")]
+        direction: Direction,
         /// How many steps it has.
         steps: usize,
         /// Steps already done by an earlier run that was cut off.
@@ -139,6 +145,9 @@ pub enum Event {
     MigrationFinished {
         /// Its name.
         migration: String,
+        /// `back` where an applied one was taken back.
+        #[serde(skip_serializing_if = "Direction::is_forward")]
+        direction: Direction,
         /// How long it took.
         duration_ms: u64,
     },
@@ -166,9 +175,42 @@ pub enum Event {
         outcome: Outcome,
         /// Migrations applied by this run.
         applied: usize,
+        /// Migrations rolled back by this run.
+        #[serde(skip_serializing_if = "is_none")]
+        rolled_back: usize,
         /// How long it took.
         duration_ms: u64,
     },
+}
+
+/// Which way a run or a migration goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Migrations are applied.
+    Forward,
+    /// Applied ones are taken back.
+    Back,
+}
+
+impl Direction {
+    /// Whether migrations are applied.
+    pub fn is_forward(&self) -> bool {
+        *self == Direction::Forward
+    }
+
+    /// The verb that goes this way.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Direction::Forward => "nonstop deploy",
+            Direction::Back => "nonstop rollback",
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// A gate's verdict.

@@ -3,7 +3,8 @@
 //! Writes are SQL text, so that they can stand in the very transaction whose work they record; reads are queries.
 //! The journal lives in schema `nonstop`, away from the schema whose emptiness and drift other tools look at.
 
-use crate::event::Failure;
+use crate::event::{Direction, Failure};
+use crate::history::Standing;
 use nonstop_core::quote::{Literal, SqlText};
 use nonstop_core::sql;
 use nonstop_core::step::Step;
@@ -66,7 +67,7 @@ impl MigrationState {
 /// A migration that an earlier run, or this one, has not finished.
 #[derive(Debug, Clone)]
 pub struct InFlight {
-    /// The id of its history row.
+    /// The id of its history row; of a way back one of our own.
     pub id: String,
     /// Its name.
     pub name: String,
@@ -80,9 +81,24 @@ pub struct InFlight {
     pub done: BTreeMap<String, StepState>,
     /// Why it stopped, if it stopped for a reason.
     pub failure: Option<String>,
+    /// Of a way back: what the history row of the migration said before.
+    pub takes_back: Option<Standing>,
 }
 
 impl InFlight {
+    /// Whether it is a migration or a way back.
+    pub fn direction(&self) -> Direction {
+        match self.takes_back {
+            None => Direction::Forward,
+            Some(_) => Direction::Back,
+        }
+    }
+
+    /// The id of the history row that it is about.
+    pub fn row(&self) -> &str {
+        self.takes_back.as_ref().map_or(&self.id, |row| &row.id)
+    }
+
     /// Steps that need no more running.
     pub fn finished(&self) -> usize {
         let complete = |state: &&StepState| matches!(state, StepState::Done | StepState::Found);
@@ -101,7 +117,9 @@ pub struct Backend {
 
 /// Makes the schema and tables where they are missing. Does nothing, and needs no privilege, where they are there.
 pub async fn ensure(client: &Client) -> Result<(), Error> {
-    let present = "SELECT pg_catalog.to_regclass('nonstop.batch') IS NOT NULL";
+    let present = "SELECT pg_catalog.to_regclass('nonstop.batch') IS NOT NULL AND EXISTS (
+        SELECT FROM pg_catalog.pg_attribute
+        WHERE attrelid = pg_catalog.to_regclass('nonstop.migration') AND attname = 'takes_back')";
     if client.query_one(present, &[]).await?.get(0) {
         return Ok(());
     }
@@ -144,27 +162,41 @@ pub fn close_run(run: &str, outcome: &str) -> SqlText {
 pub fn begin(run: &str, history: &str, flight: &InFlight) -> SqlText {
     let plan = serde_json::to_string(&flight.steps).expect("steps have string keys and no failing serializer");
     sql!(
-        "INSERT INTO nonstop.migration (id, run, history, name, checksum, plan, state) \
-         VALUES ({}, {}, {}, {}, {}, {}, 'running')",
+        "INSERT INTO nonstop.migration (id, run, history, name, checksum, plan, takes_back, state) \
+         VALUES ({}, {}, {}, {}, {}, {}, {}, 'running')",
         Literal(&flight.id),
         Literal(run),
         Literal(history),
         Literal(&flight.name),
         Literal(&flight.checksum),
-        Literal(&plan)
+        Literal(&plan),
+        kept(flight.takes_back.as_ref())
     )
 }
 
+fn kept(row: Option<&Standing>) -> SqlText {
+    let Some(row) = row else { return sql!("NULL") };
+    let row = serde_json::to_string(row).expect("a row has string keys and no failing serializer");
+    sql!("{}", Literal(&row))
+}
+
 /// A migration that is one transaction is complete, or came to nothing; stands in the transaction that records that.
-pub fn atomic(run: &str, history: &str, id: &str, (name, checksum): (&str, &str), state: MigrationState) -> SqlText {
+pub fn atomic(
+    run: &str,
+    history: &str,
+    id: &str,
+    (name, checksum, back): (&str, &str, Option<&Standing>),
+    state: MigrationState,
+) -> SqlText {
     sql!(
-        "INSERT INTO nonstop.migration (id, run, history, name, checksum, state, finished_at) \
-         VALUES ({}, {}, {}, {}, {}, {}, pg_catalog.clock_timestamp())",
+        "INSERT INTO nonstop.migration (id, run, history, name, checksum, takes_back, state, finished_at) \
+         VALUES ({}, {}, {}, {}, {}, {}, {}, pg_catalog.clock_timestamp())",
         Literal(id),
         Literal(run),
         Literal(history),
         Literal(name),
         Literal(checksum),
+        kept(back),
         Literal(state.as_str())
     )
 }
@@ -222,8 +254,9 @@ pub fn failed(id: &str, failure: &Failure) -> SqlText {
 pub async fn unfinished(client: &Client, history: &str) -> Result<Option<InFlight>, Error> {
     let found = client
         .query_opt(
-            "SELECT id, name, checksum, plan::text, state, failure ->> 'message' \
-             FROM nonstop.migration WHERE history = $1 AND state IN ('running', 'undoing')",
+            "SELECT id, name, checksum, plan::text, state, failure ->> 'message', \
+                    pg_catalog.to_jsonb(m) ->> 'takes_back' \
+             FROM nonstop.migration m WHERE history = $1 AND state IN ('running', 'undoing')",
             &[&history],
         )
         .await?;
@@ -248,6 +281,9 @@ pub async fn unfinished(client: &Client, history: &str) -> Result<Option<InFligh
             .filter_map(|row| Some((row.get(0), step_state(row.get(1))?)))
             .collect(),
         failure: row.get(5),
+        takes_back: row
+            .get::<_, Option<String>>(6)
+            .and_then(|text| serde_json::from_str(&text).ok()),
         id,
     }))
 }

@@ -25,6 +25,9 @@ CREATE TABLE IF NOT EXISTS nonstop.migration (
     finished_at timestamptz
 );
 
+-- Of a way back: what the history row of the migration said before; the id is then one of our own.
+ALTER TABLE nonstop.migration ADD COLUMN IF NOT EXISTS takes_back jsonb;
+
 CREATE UNIQUE INDEX IF NOT EXISTS only_one_unfinished ON nonstop.migration (history) WHERE state IN ('running', 'undoing');
 
 -- found: the goal was reached before we did anything, so there is nothing to take back.

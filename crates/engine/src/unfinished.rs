@@ -1,5 +1,6 @@
 //! What a run of ours has begun and neither finished nor taken back, as the journal tells it to whoever only looks.
 
+use crate::event::Direction;
 use crate::history::History;
 use serde::Serialize;
 use tokio_postgres::error::SqlState;
@@ -19,7 +20,9 @@ pub struct Unfinished {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// It is being taken back.
+    /// It is a migration, or the way back of one that was applied.
+    pub direction: Direction,
+    /// Its steps are being taken back.
     pub undoing: bool,
     /// Steps that are done.
     pub done: i64,
@@ -29,11 +32,12 @@ pub struct Unfinished {
     pub failure: Option<String>,
 }
 
-// The tables are those of journal.sql. `found` is a step whose goal was reached before it ran.
+// The tables are those of journal.sql; one of an older version has no `takes_back`. `found` is a step whose goal was reached before it ran.
 const QUERY: &str = "
-    SELECT m.id, m.name, m.state = 'undoing',
+    SELECT coalesce(to_jsonb(m) -> 'takes_back' ->> 'id', m.id), m.name, m.state = 'undoing',
            (SELECT count(*) FROM nonstop.step s WHERE s.migration = m.id AND s.state IN ('done', 'found')),
-           coalesce(jsonb_array_length(m.plan), 0)::bigint, m.failure ->> 'message'
+           coalesce(jsonb_array_length(m.plan), 0)::bigint, m.failure ->> 'message',
+           to_jsonb(m) ->> 'takes_back' IS NOT NULL
     FROM nonstop.migration m
     WHERE m.history = $1 AND m.state IN ('running', 'undoing')";
 
@@ -50,6 +54,11 @@ pub async fn unfinished(client: &Client, history: &History) -> Result<Option<Unf
     Ok(Some(Unfinished {
         id: row.try_get(0)?,
         name: row.try_get(1)?,
+        direction: if row.try_get(6)? {
+            Direction::Back
+        } else {
+            Direction::Forward
+        },
         undoing: row.try_get(2)?,
         done: row.try_get(3)?,
         steps: row.try_get(4)?,

@@ -7,10 +7,13 @@ use crate::config::{ConfigFile, Settings};
 use crate::duration::Span;
 use crate::exit::{Exit, Problem};
 use crate::formats::human;
+use crate::formats::human::events::Places;
 use crate::terminal::Terminal;
 use clap::Args;
-use nonstop_engine::deploy::{self, DeployOptions, Stop, StopSwitch};
-use nonstop_engine::event::{Events, Outcome};
+use nonstop_core::plan::Plan;
+use nonstop_core::settings::PlanSettings;
+use nonstop_engine::deploy::{self, DeployError, DeployOptions, Stop, StopSwitch};
+use nonstop_engine::event::{Direction, Events, Outcome};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -20,6 +23,15 @@ pub struct DeployArgs {
     /// How statements become steps.
     #[command(flatten)]
     pub policy: PolicyArgs,
+    /// How it runs.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// How a run goes: shared by `deploy` and `rollback`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Safety")]
+pub struct RunArgs {
     /// Gates and plan only; nothing is touched
     #[arg(long)]
     pub dry_run: bool,
@@ -40,12 +52,12 @@ pub struct DeployArgs {
     pub format: Format,
 }
 
-impl DeployArgs {
-    fn options(&self, file: &ConfigFile) -> Result<DeployOptions, Problem> {
+impl RunArgs {
+    pub(super) fn options(&self, plan: PlanSettings, file: &ConfigFile) -> Result<DeployOptions, Problem> {
         let defaults = DeployOptions::default();
-        Ok(DeployOptions {
-            plan: self.policy.settings(file)?,
-            until: self.policy.until.clone(),
+        let options = DeployOptions {
+            plan,
+            until: None,
             dry_run: self.dry_run,
             on_failure: match self.on_failure.or(file.on_failure) {
                 Some(OnFailure::Keep) => deploy::OnFailure::Keep,
@@ -54,27 +66,47 @@ impl DeployArgs {
             wait: self.wait.or(file.wait).map_or(defaults.wait, |span| span.0),
             patience: self.patience.or(file.patience).map_or(defaults.patience, |span| span.0),
             skip: super::or_file(&self.skip, file.skip.as_ref()),
-        })
+        };
+        database::known_gates(&options.skip)?;
+        Ok(options)
     }
 }
 
 pub(super) fn run(args: &DeployArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Problem> {
-    let options = args.options(&settings.file)?;
-    database::known_gates(&options.skip)?;
+    let options = DeployOptions {
+        until: args.policy.until.clone(),
+        ..args
+            .run
+            .options(args.policy.settings(&settings.file)?, &settings.file)?
+    };
     let folder = database::folder(settings, terminal)?;
     database::known("--until", options.until.as_deref(), &folder)?;
     let target = database::target(settings, terminal)?;
     let kind = database::history_kind(folder.layout);
-    let teller = Arc::new(Teller::new(args.format, terminal, &folder.migrations));
+    let teller = Teller::new(args.run.format, terminal, Places::of(&folder.migrations));
+    let act =
+        async |events: &Events, stop| deploy::deploy(&target, &folder.migrations, kind, &options, events, stop).await;
+    let plan = async || deploy::plan(&target, &folder.migrations, kind, &options).await;
+    told((&args.run, Direction::Forward), teller, terminal, act, plan)
+}
+
+/// Runs it, tells it, and shows the plan of a dry run.
+pub(super) fn told(
+    (args, direction): (&RunArgs, Direction),
+    teller: Teller,
+    terminal: Terminal,
+    act: impl AsyncFnOnce(&Events, Stop) -> Result<Outcome, DeployError>,
+    plan: impl AsyncFnOnce() -> Result<Plan, DeployError>,
+) -> Result<Exit, Problem> {
+    let teller = Arc::new(teller);
     let events = {
         let teller = Arc::clone(&teller);
         Events::new(move |event| teller.tell(&event))
     };
     let outcome = database::block_on(async {
         let (switch, stop) = Stop::new();
-        let run = deploy::deploy(&target, &folder.migrations, kind, &options, &events, stop);
         tokio::select! {
-            outcome = run => Ok(outcome?),
+            outcome = act(&events, stop) => Ok(outcome?),
             () = interrupted_twice(&switch, terminal) => Err(Problem::new(
                 Exit::Resumable,
                 "stopped at once; what was begun is in the journal, and the next `nonstop deploy` finishes or undoes it",
@@ -84,11 +116,8 @@ pub(super) fn run(args: &DeployArgs, settings: &Settings, terminal: Terminal) ->
     teller.end();
     let outcome = outcome?;
     if args.dry_run && args.format == Format::Human && outcome == Outcome::Done {
-        let plan = database::block_on(async {
-            let plan = deploy::plan(&target, &folder.migrations, kind, &options);
-            Ok(plan.await?)
-        })?;
-        human::plan::render(&plan, &mut terminal.out())?;
+        let plan = database::block_on(async { Ok(plan().await?) })?;
+        human::plan::render(&plan, direction, &mut terminal.out())?;
         writeln!(terminal.out(), "\nThat was a dry run; nothing was touched.")?;
     }
     Ok(teller.exit(outcome))

@@ -12,6 +12,7 @@ pub mod lsp;
 pub mod plan;
 pub mod preflight;
 pub mod resolve;
+pub mod rollback;
 pub mod rules;
 pub mod status;
 pub mod test_rollback;
@@ -34,6 +35,7 @@ pub(crate) fn execute(
     let settings = || settings_in(Path::new(""));
     match command {
         Command::Deploy(args) => deploy::run(args, &settings()?, terminal),
+        Command::Rollback(args) => rollback::run(args, &settings()?, terminal),
         Command::Plan(args) => plan::run(args, &settings()?, terminal),
         Command::Status(args) => status::run(args, &settings()?, terminal),
         Command::Resolve(args) => resolve::run(args, &settings()?, terminal),

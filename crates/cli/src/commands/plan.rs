@@ -8,6 +8,7 @@ use crate::formats::{human, json};
 use crate::terminal::Terminal;
 use clap::Args;
 use nonstop_engine::deploy::DeployOptions;
+use nonstop_engine::event::Direction;
 
 /// Flags of `plan`.
 #[derive(Debug, Args)]
@@ -35,7 +36,7 @@ pub(super) fn run(args: &PlanArgs, settings: &Settings, terminal: Terminal) -> R
         Ok(plan.await?)
     })?;
     match args.format {
-        Format::Human => human::plan::render(&plan, &mut terminal.out())?,
+        Format::Human => human::plan::render(&plan, Direction::Forward, &mut terminal.out())?,
         Format::Json => json::plan::render(&plan, &mut terminal.out())?,
     }
     let refusals = plan.migrations.iter().flat_map(|migration| &migration.refusals);

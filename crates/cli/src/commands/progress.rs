@@ -4,12 +4,11 @@
 
 use crate::args::Format;
 use crate::exit::Exit;
-use crate::formats::human::events::{Places, Story, conclusion};
+use crate::formats::human::events::{Places, Story};
 use crate::formats::human::one_line;
 use crate::formats::json;
 use crate::terminal::{Terminal, Verbosity};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nonstop_core::migration::Migration;
 use nonstop_engine::event::{Event, Outcome};
 use std::io::Write;
 use std::sync::Mutex;
@@ -27,8 +26,7 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    pub(super) fn new(format: Format, terminal: Terminal, migrations: &[Migration]) -> Self {
-        let places = Places::of(migrations);
+    pub(super) fn new(format: Format, terminal: Terminal, places: Places) -> Self {
         let has_bar = format == Format::Human && terminal.has_bars();
         Self {
             format,
@@ -63,16 +61,12 @@ impl Teller {
     }
 
     fn tell_people(&self, event: &Event) {
-        if let Event::RunFinished {
-            outcome,
-            applied,
-            duration_ms,
-        } = event
-        {
+        if matches!(event, Event::RunFinished { .. }) {
             self.end();
             // Said as an error where there is one, by whoever ends the process.
-            if self.terminal.verbosity > Verbosity::Quiet {
-                let _ = writeln!(self.terminal.out(), "{}", conclusion(*outcome, *applied, *duration_ms));
+            let line = self.story.lock().ok().and_then(|story| story.conclusion(event));
+            if let Some(line) = line.filter(|_| self.terminal.verbosity > Verbosity::Quiet) {
+                let _ = writeln!(self.terminal.out(), "{line}");
             }
             return;
         }

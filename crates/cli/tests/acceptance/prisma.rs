@@ -227,6 +227,33 @@ async fn what_was_unwound_is_pending_for_prisma() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_rolled_back_is_pending_for_prisma() {
+    let Some(both) = Both::on(shop()).await else {
+        return;
+    };
+    both.prisma("deploy").await.ends_with(0);
+    both.nonstop(&["rollback", "--to", "20240101000000_init"])
+        .await
+        .ends_with(5)
+        .says("rollback-loses-data");
+    both.is_up_to_date_for_prisma().await;
+    both.nonstop(&["rollback", "--to", "20240101000000_init", "--allow", "data-loss"])
+        .await
+        .ends_with(0);
+    let rows = both.rows().await;
+    let states: Vec<_> = rows.iter().map(|row| (row.finished, row.rolled_back)).collect();
+    assert_eq!(states, [(true, false)]);
+    let gone = "SELECT to_regclass('\"User\"') IS NULL AND to_regclass('tip_created_at_idx') IS NULL";
+    let client = both.database.connect().await;
+    assert!(client.query_one(gone, &[]).await.unwrap().get::<_, bool>(0));
+    both.prisma("status").await.ends_with(1).says("20240103000000_user");
+    both.prisma("deploy").await.ends_with(0);
+    both.is_up_to_date_for_prisma().await;
+    both.nonstop(&["status"]).await.ends_with(0);
+    assert_eq!(both.rows().await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_process_of_prisma_that_was_killed_is_resolved_here() {
     let Some(both) = Both::on(shop()).await else {
         return;

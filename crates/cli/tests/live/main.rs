@@ -7,6 +7,7 @@ mod deploy;
 mod fix;
 mod manage;
 mod readme;
+mod rollback;
 mod saved;
 mod secrets;
 

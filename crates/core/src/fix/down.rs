@@ -14,6 +14,8 @@ pub struct Down {
     pub text: String,
     /// What does not come back, for people.
     pub lost: Vec<String>,
+    /// Of these, what is missing in the schema itself: it must be written by hand.
+    pub missing: Vec<String>,
 }
 
 /// The way back of a piece; the text is statements, each with its semicolon and line end.
@@ -24,11 +26,12 @@ pub(super) fn of(part: &Part, piece: &Piece, scene: &Scene<'_>, made: &Made) -> 
         return down;
     }
     let way = rewrite::way_back(&part.statement, part.is_kept, piece, scene, made);
+    let said = |lost: &String| format!("{}: {lost}", first_line(part.statement.sql.as_str()));
     for lost in &way.lost {
         down.text.push_str(&format_lost(lost));
-        down.lost
-            .push(format!("{}: {lost}", first_line(part.statement.sql.as_str())));
+        down.lost.push(said(lost));
     }
+    down.missing.extend(way.missing.iter().map(said));
     for sql in &way.statements {
         down.text.push_str(&part.unqualified(sql.as_str()));
         down.text.push_str(";\n");
@@ -57,11 +60,8 @@ pub(super) fn of_file(parts: &[Part], own: &Sorted, model: TransactionModel, new
             continue;
         };
         down.text.push_str(&one.text);
-        for lost in &one.lost {
-            if !down.lost.contains(lost) {
-                down.lost.push(lost.clone());
-            }
-        }
+        add_new(&mut down.lost, &one.lost);
+        add_new(&mut down.missing, &one.missing);
     }
     if down.text.is_empty() {
         let why = match own.place {
@@ -83,6 +83,15 @@ pub(super) fn of_file(parts: &[Part], own: &Sorted, model: TransactionModel, new
         }
     }
     down.lost.reverse();
+    down.missing.reverse();
     down.text = down.text.replace('\n', newline);
     down
+}
+
+fn add_new(all: &mut Vec<String>, more: &[String]) {
+    for one in more {
+        if !all.contains(one) {
+            all.push(one.clone());
+        }
+    }
 }

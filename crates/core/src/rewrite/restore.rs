@@ -19,6 +19,8 @@ pub(crate) struct WayBack {
     pub(crate) statements: Vec<SqlText>,
     /// What does not come back.
     pub(crate) lost: Vec<String>,
+    /// Of these, what is missing in the schema itself: it must be written by hand.
+    pub(crate) missing: Vec<String>,
 }
 
 impl WayBack {
@@ -26,8 +28,14 @@ impl WayBack {
         match undo {
             Undo::Nothing => {}
             Undo::Steps(steps) => self.statements.extend(steps.into_iter().map(|step| step.sql)),
-            Undo::Impossible(why) => self.lost.push(why),
+            Undo::Impossible(why) => self.misses(why),
         }
+    }
+
+    fn misses(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        self.missing.push(what.clone());
+        self.lost.push(what);
     }
 }
 
@@ -86,6 +94,7 @@ pub(crate) fn way_back(
     };
     match undo {
         _ if is_whole && goes_with_its_table(&statement.kind, scene.catalog) => {}
+        Undo::Impossible(why) if matches!(statement.kind, Kind::Dml(_)) => way.lost.push(why.clone()),
         Undo::Impossible(why) if is_whole => restore(statement, why, scene, made, &mut way),
         undo => way.add(undo.clone()),
     }
@@ -125,21 +134,21 @@ fn restore(statement: &Statement, why: &str, scene: &Scene<'_>, made: &Made, way
                     way.statements.push(sql!("DROP VIEW IF EXISTS {}", name));
                     way.statements.push(text.clone());
                 }
-                None => way.lost.push(why.to_owned()),
+                None => way.misses(why),
             }
         }
         Kind::CreateFunction(function) => match made.get("function", &catalog.target(&function.name), "") {
             Some(text) => way.statements.push(or_replace(text)),
-            None => way.lost.push(why.to_owned()),
+            None => way.misses(why),
         },
         Kind::Comment { .. } => match comment_head(statement) {
             Some(head) => way.statements.push(match made.0.get(&format!("comment\0{head}")) {
                 Some(text) => text.clone(),
                 None => SqlText::verbatim([head, " NULL"].concat()),
             }),
-            None => way.lost.push(why.to_owned()),
+            None => way.misses(why),
         },
-        _ => way.lost.push(why.to_owned()),
+        _ => way.misses(why),
     }
 }
 
@@ -167,7 +176,7 @@ fn or_replace(text: &SqlText) -> SqlText {
 
 fn actions(alter: &AlterTable, why: &str, scene: &Scene<'_>, way: &mut WayBack) {
     let Some(table) = scene.catalog.resolve(&alter.name) else {
-        way.lost.push(why.to_owned());
+        way.misses(why);
         return;
     };
     for action in alter.actions.iter().rev() {
@@ -180,14 +189,17 @@ fn actions(alter: &AlterTable, why: &str, scene: &Scene<'_>, way: &mut WayBack) 
 
 fn gone(table: &Name, action: &ActionKind, why: String, scene: &Scene<'_>, way: &mut WayBack) {
     let Some(relation) = scene.catalog.relation(table) else {
-        way.lost.push(why);
+        way.misses(why);
         return;
     };
     let column = |name: &str| relation.column(name).filter(|column| !column.type_name.is_empty());
     match action {
         ActionKind::DropColumn { name, .. } => {
+            let Some(column) = column(name) else {
+                way.misses(why);
+                return;
+            };
             way.lost.push(why);
-            let Some(column) = column(name) else { return };
             let definition = column_definition(column, false);
             way.statements
                 .push(alter(table, &sql!("ADD COLUMN {}", definition), scene).sql);
@@ -199,7 +211,7 @@ fn gone(table: &Name, action: &ActionKind, why: String, scene: &Scene<'_>, way: 
         }
         ActionKind::AlterType { column: name, .. } => {
             let Some(column) = column(name) else {
-                way.lost.push(why);
+                way.misses(why);
                 return;
             };
             way.lost.push(format!(
@@ -210,7 +222,7 @@ fn gone(table: &Name, action: &ActionKind, why: String, scene: &Scene<'_>, way: 
             let action = sql!("ALTER COLUMN {} TYPE {} USING {}::{}", name, old, name, old);
             way.statements.push(alter(table, &action, scene).sql);
         }
-        _ => way.lost.push(why),
+        _ => way.misses(why),
     }
 }
 
@@ -272,8 +284,7 @@ fn dropped(drop: &Drop, name: &NameRef, member: Option<&String>, scene: &Scene<'
     let own = catalog.resolve_or_target(name);
     let lost = |way: &mut WayBack| {
         let member = member.map_or_else(String::new, |member| format!("{member} on "));
-        way.lost
-            .push(format!("{member}{name}: no file of the folder says how it was made"));
+        way.misses(format!("{member}{name}: no file of the folder says how it was made"));
     };
     let again = |kind: &str, name: &Name, member: &str, way: &mut WayBack| match made.get(kind, name, member) {
         Some(text) => way.statements.push(text.clone()),
@@ -285,7 +296,7 @@ fn dropped(drop: &Drop, name: &NameRef, member: Option<&String>, scene: &Scene<'
                 way.lost.push(format!("the rows of table {own}"));
                 table(&own, relation, scene, way);
             }
-            Some(_) => way.lost.push(format!("table {own}")),
+            Some(_) => way.misses(format!("table {own}")),
             None => {}
         },
         ObjectKind::View | ObjectKind::MaterializedView => again("view", &own, "", way),

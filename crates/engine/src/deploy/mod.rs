@@ -1,77 +1,41 @@
-//! Runs the pending migrations of a folder: gates, plan, steps, history.
+//! Runs the pending migrations of a folder, or the ways back of applied ones: gates, plan, steps, history.
 //!
-//! A readable loop: what an earlier run left is finished first, then all pending migrations are planned before anything is
-//! touched, then each runs, as one transaction where it is one, else step by step with the journal.
+//! A readable loop: what an earlier run left is finished first, then everything is planned before anything is touched, then
+//! each migration runs, as one transaction where it is one, else step by step with the journal.
 
 mod hidden;
+mod jobs;
+mod options;
 mod prepare;
 mod resume;
 mod run;
 
 use crate::advisory::{HistoryLock, LockError};
-use crate::event::{Event, Events, Outcome, Verdict, millis};
+use crate::event::{Direction, Event, Events, Outcome, Verdict, millis};
 use crate::gates::{Subject, run_gates, run_gates_of_plan};
-use crate::history::{History, RowState, recorded};
+use crate::history::{History, RowState};
 use crate::journal::{self, InFlight};
 use crate::session::Session;
 use crate::target::Target;
 use crate::worker::{Worker, application_name};
+use jobs::Job;
 use nonstop_core::migration::Migration;
 use nonstop_core::pace::Bounds;
 use nonstop_core::plan::Plan;
 use nonstop_core::planner::plan_migration;
-use nonstop_core::settings::PlanSettings;
+use nonstop_core::rollback::plan_way;
 use prepare::{Foresight, Prepared, Waiting};
-use run::{End, Run};
+use resume::Recovered;
+use run::{End, Run, Tally};
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 pub use crate::history::HistoryKind;
 pub use crate::stop::{Stop, StopSwitch};
 pub use crate::worker::DeployError;
+pub use jobs::BackTo;
+pub use options::{DeployOptions, OnFailure};
 pub use prepare::Planner;
-
-/// What the user set about a run.
-#[derive(Debug, Clone)]
-pub struct DeployOptions {
-    /// What decides how statements become steps; `max_block` in it bounds every wait.
-    pub plan: PlanSettings,
-    /// The last migration to run.
-    pub until: Option<String>,
-    /// Plan only, change nothing.
-    pub dry_run: bool,
-    /// What becomes of a migration that fails in the middle.
-    pub on_failure: OnFailure,
-    /// How long the history lock is waited for; zero leaves at once.
-    pub wait: Duration,
-    /// How long the locks of one step are tried for.
-    pub patience: Duration,
-    /// Gates to pass over.
-    pub skip: Vec<String>,
-}
-
-/// What becomes of a migration that fails in the middle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum OnFailure {
-    /// The steps done are taken back.
-    Unwind,
-    /// They stay, and the next run goes on from there.
-    Keep,
-}
-
-impl Default for DeployOptions {
-    fn default() -> Self {
-        Self {
-            plan: PlanSettings::default(),
-            until: None,
-            dry_run: false,
-            on_failure: OnFailure::Unwind,
-            wait: Duration::from_secs(60),
-            patience: Duration::from_secs(600),
-            skip: Vec::new(),
-        }
-    }
-}
 
 /// Runs the pending migrations. What happens is told as events, the last of which is always `run_finished`; an error is
 /// told to the caller only, and its [`DeployError::outcome`] is the run's.
@@ -86,6 +50,33 @@ pub async fn deploy(
     deploy_by(plan_migration, target, migrations, history, options, (events, stop)).await
 }
 
+/// Takes applied migrations back, newest first, by the same steps under the same law.
+pub async fn rollback(
+    target: &Target,
+    migrations: &[Migration],
+    history: HistoryKind,
+    (options, to): (&DeployOptions, &BackTo),
+    (events, stop): (&Events, Stop),
+) -> Result<Outcome, DeployError> {
+    rollback_by(plan_way, target, migrations, history, (options, to), (events, stop)).await
+}
+
+/// The same with a planner of the caller's own.
+pub async fn rollback_by(
+    planner: Planner,
+    target: &Target,
+    migrations: &[Migration],
+    history: HistoryKind,
+    (options, to): (&DeployOptions, &BackTo),
+    (events, stop): (&Events, Stop),
+) -> Result<Outcome, DeployError> {
+    let order = Order {
+        back: Some(to.clone()),
+        ..Order::new(planner, target, migrations, history, (options, events))
+    };
+    order.run(stop).await
+}
+
 /// The same with a planner of the caller's own: plans made by hand are run under the same law.
 pub async fn deploy_by(
     planner: Planner,
@@ -95,23 +86,8 @@ pub async fn deploy_by(
     options: &DeployOptions,
     (events, stop): (&Events, Stop),
 ) -> Result<Outcome, DeployError> {
-    let started = Instant::now();
-    let mut applied = 0;
-    let order = Order {
-        planner,
-        target,
-        migrations,
-        history: History::new(history, target),
-        options,
-        events,
-    };
-    let outcome = Box::pin(order.carry_out(&stop, &mut applied)).await;
-    events.send(Event::RunFinished {
-        outcome: outcome.as_ref().map_or_else(DeployError::outcome, |outcome| *outcome),
-        applied,
-        duration_ms: millis(started.elapsed()),
-    });
-    outcome
+    let order = Order::new(planner, target, migrations, history, (options, events));
+    order.run(stop).await
 }
 
 /// The plan that `deploy` would run now. Reads only.
@@ -121,33 +97,25 @@ pub async fn plan(
     history: HistoryKind,
     options: &DeployOptions,
 ) -> Result<Plan, DeployError> {
-    let session = Session::open(target, "nonstop plan").await?;
-    let history = History::new(history, target);
-    let rows = history.read(session.client()).await?.unwrap_or_default();
-    let pending = pending(migrations, &recorded(&rows), options.until.as_deref())?;
-    let mut foresight = Foresight::read(session.client(), target, &options.plan, plan_migration).await?;
-    let plans = pending.into_iter().map(|migration| foresight.plan(migration).plan);
-    Ok(Plan {
-        server_version: session.version(),
-        migrations: plans.collect(),
-    })
+    let events = Events::silent();
+    let order = Order::new(plan_migration, target, migrations, history, (options, &events));
+    order.plan().await
 }
 
-/// The pending ones in order, up to `until`.
-fn pending<'m>(
-    migrations: &'m [Migration],
-    recorded: &std::collections::BTreeSet<&str>,
-    until: Option<&str>,
-) -> Result<Vec<&'m Migration>, DeployError> {
-    let end = match until {
-        None => migrations.len(),
-        Some(name) => match migrations.iter().position(|migration| migration.name == name) {
-            Some(at) => at + 1,
-            None => return Err(DeployError::UnknownMigration { name: name.to_owned() }),
-        },
+/// The plan that `rollback` would run now. Reads only.
+pub async fn plan_rollback(
+    target: &Target,
+    migrations: &[Migration],
+    history: HistoryKind,
+    options: &DeployOptions,
+    to: &BackTo,
+) -> Result<Plan, DeployError> {
+    let events = Events::silent();
+    let order = Order {
+        back: Some(to.clone()),
+        ..Order::new(plan_way, target, migrations, history, (options, &events))
     };
-    let standing = |migration: &&Migration| !recorded.contains(migration.name.as_str());
-    Ok(migrations[..end].iter().filter(standing).collect())
+    order.plan().await
 }
 
 /// What is asked for.
@@ -158,10 +126,62 @@ struct Order<'o> {
     history: History,
     options: &'o DeployOptions,
     events: &'o Events,
+    /// How far back; `None`: forward.
+    back: Option<BackTo>,
 }
 
-impl Order<'_> {
-    async fn carry_out(&self, stop: &Stop, applied: &mut usize) -> Result<Outcome, DeployError> {
+impl<'o> Order<'o> {
+    fn new(
+        planner: Planner,
+        target: &'o Target,
+        migrations: &'o [Migration],
+        history: HistoryKind,
+        (options, events): (&'o DeployOptions, &'o Events),
+    ) -> Self {
+        Self {
+            planner,
+            target,
+            migrations,
+            history: History::new(history, target),
+            options,
+            events,
+            back: None,
+        }
+    }
+
+    fn direction(&self) -> Direction {
+        match self.back {
+            None => Direction::Forward,
+            Some(_) => Direction::Back,
+        }
+    }
+
+    async fn run(&self, stop: Stop) -> Result<Outcome, DeployError> {
+        let started = Instant::now();
+        let mut tally = Tally::default();
+        let outcome = Box::pin(self.carry_out(&stop, &mut tally)).await;
+        self.events.send(Event::RunFinished {
+            outcome: outcome.as_ref().map_or_else(DeployError::outcome, |outcome| *outcome),
+            applied: tally.applied,
+            rolled_back: tally.rolled_back,
+            duration_ms: millis(started.elapsed()),
+        });
+        outcome
+    }
+
+    async fn plan(&self) -> Result<Plan, DeployError> {
+        let session = Session::open(self.target, "nonstop plan").await?;
+        let rows = self.history.read(session.client()).await?.unwrap_or_default();
+        let jobs = self.jobs(&session, &rows, 0)?;
+        let mut foresight = self.foresight(&session).await?;
+        let plans = jobs.iter().map(|job| foresight.plan(job).plan);
+        Ok(Plan {
+            server_version: session.version(),
+            migrations: plans.collect(),
+        })
+    }
+
+    async fn carry_out(&self, stop: &Stop, tally: &mut Tally) -> Result<Outcome, DeployError> {
         let run = uuid::Uuid::new_v4().simple().to_string()[..12].to_owned();
         let name = application_name(&run);
         let session = Session::open(self.target, &name).await?;
@@ -182,6 +202,7 @@ impl Order<'_> {
             Some(_) => None,
             None => match self.foresee(&session, stop).await? {
                 Foreseen::Stopped => return Ok(Outcome::Resumable),
+                Foreseen::Refused => return Ok(Outcome::Refused),
                 Foreseen::Unreadable => None,
                 Foreseen::Plans(foresight, ahead) => Some((*foresight, ahead)),
             },
@@ -201,20 +222,16 @@ impl Order<'_> {
             return Ok(Outcome::Refused);
         }
         let rows = self.history.ensure(session.client()).await?;
-        let mut standing = recorded(&rows);
-        if let Some(flight) = &unfinished {
-            standing.remove(flight.name.as_str());
-        }
-        let pending = pending(self.migrations, &standing, self.options.until.as_deref())?;
-        self.tell_started(&session, &run, &pending);
+        let names = self.names(&rows, unfinished.as_ref(), 0)?;
+        self.tell_started(&session, &run, &names);
         let failed = rows.iter().filter(|row| row.state() == RowState::Open);
         let failed: Vec<_> = failed
-            .filter(|row| unfinished.as_ref().is_none_or(|flight| flight.id != row.id))
+            .filter(|row| unfinished.as_ref().is_none_or(|flight| flight.row() != row.id))
             .collect();
         if !failed.is_empty() {
             return Err(DeployError::failed_history(&failed));
         }
-        if pending.is_empty() && unfinished.is_none() {
+        if names.is_empty() && unfinished.is_none() {
             lock.release().await;
             return Ok(Outcome::Nothing);
         }
@@ -226,7 +243,7 @@ impl Order<'_> {
             history: &self.history,
             on_failure: self.options.on_failure,
         };
-        let outcome = self.work(&mut run, foreseen.take(), applied).await;
+        let outcome = self.work(&mut run, foreseen.take(), tally).await;
         run.worker.close(in_a_word(&outcome)).await;
         outcome
     }
@@ -236,30 +253,45 @@ impl Order<'_> {
         &self,
         run: &mut Run<'_>,
         foreseen: Option<(Foresight<'_>, VecDeque<Prepared>)>,
-        applied: &mut usize,
+        tally: &mut Tally,
     ) -> Result<Outcome, DeployError> {
         run.worker.open_run().await?;
         crate::failpoint::pass("run-opened").await;
         run.worker.end_orphans().await?;
-        match run.recover(self.migrations).await? {
-            None => {}
-            Some(End::Applied) => *applied += 1,
-            Some(end) => return Ok(end.outcome()),
+        let mut taken = 0;
+        match run.recover(self).await? {
+            // A half of a migration that goes is a step back as well.
+            Recovered::Undone(Direction::Forward) if self.back.is_some() => {
+                tally.count(Direction::Back);
+                taken = 1;
+            }
+            Recovered::Nothing | Recovered::Undone(_) => {}
+            Recovered::Finished(direction) => {
+                tally.count(direction);
+                taken = usize::from(direction == Direction::Back);
+            }
+            Recovered::Stuck(outcome) => return Ok(outcome),
         }
         let rows = self
             .history
             .read(run.worker.session.client())
             .await?
             .unwrap_or_default();
-        let pending = pending(self.migrations, &recorded(&rows), self.options.until.as_deref())?;
-        if pending.is_empty() {
-            return Ok(if *applied == 0 { Outcome::Nothing } else { Outcome::Done });
+        let jobs = self.jobs(&run.worker.session, &rows, taken)?;
+        if jobs.is_empty() {
+            let nothing = tally.applied == 0 && tally.rolled_back == 0;
+            return Ok(if nothing { Outcome::Nothing } else { Outcome::Done });
         }
-        let (mut foresight, mut ahead) = match foreseen {
-            Some(foreseen) => foreseen,
-            None => (self.foresight(&run.worker.session).await?, VecDeque::new()),
+        let (mut foresight, mut ahead) = if let Some(foreseen) = foreseen {
+            foreseen
+        } else {
+            let mut ways = self.foresight(&run.worker.session).await?;
+            if self.tells_refusals_of_ways(&mut ways, &jobs) {
+                return Ok(Outcome::Refused);
+            }
+            (self.foresight(&run.worker.session).await?, VecDeque::new())
         };
-        for (at, migration) in pending.iter().enumerate() {
+        for (at, job) in jobs.iter().enumerate() {
             if run.worker.stop.is_wanted() {
                 return Ok(Outcome::Resumable);
             }
@@ -267,7 +299,7 @@ impl Order<'_> {
                 let client = run.worker.session.client();
                 foresight.refresh(client).await?;
                 let waiting = self.waiting(&run.worker.stop);
-                let Some(plans) = foresight.plan_ahead(client, &pending[at..], &waiting).await? else {
+                let Some(plans) = foresight.plan_ahead(client, &jobs[at..], &waiting).await? else {
                     return Ok(Outcome::Resumable);
                 };
                 let session = &run.worker.session;
@@ -280,8 +312,8 @@ impl Order<'_> {
             let Some(prepared) = ahead.pop_front() else {
                 return Ok(Outcome::Done);
             };
-            match run.migrate(migration, prepared).await? {
-                End::Applied => *applied += 1,
+            match run.migrate(job, prepared).await? {
+                End::Complete => tally.count(self.direction()),
                 end => return Ok(end.outcome()),
             }
         }
@@ -295,12 +327,31 @@ impl Order<'_> {
             return Ok(Foreseen::Unreadable);
         };
         let rows = rows.unwrap_or_default();
-        let pending = pending(self.migrations, &recorded(&rows), self.options.until.as_deref())?;
+        let jobs = self.jobs(session, &rows, 0)?;
         let mut foresight = self.foresight(session).await?;
+        if self.back.is_some() {
+            if self.tells_refusals_of_ways(&mut foresight, &jobs) {
+                return Ok(Foreseen::Refused);
+            }
+            foresight = self.foresight(session).await?;
+        }
         let ahead = foresight
-            .plan_ahead(session.client(), &pending, &self.waiting(stop))
+            .plan_ahead(session.client(), &jobs, &self.waiting(stop))
             .await?;
         Ok(ahead.map_or(Foreseen::Stopped, |ahead| Foreseen::Plans(Box::new(foresight), ahead)))
+    }
+
+    /// Of a rollback of several nothing is begun when one will be refused: what it loses is known, even where its plan rests
+    /// on a guess. What it is foreseen with is used up.
+    fn tells_refusals_of_ways(&self, foresight: &mut Foresight<'_>, jobs: &[Job<'_>]) -> bool {
+        if self.back.is_none() || jobs.len() < 2 {
+            return false;
+        }
+        let mut ways: Vec<Prepared> = jobs.iter().map(|job| foresight.plan(job)).collect();
+        for way in &mut ways {
+            way.plan.refusals.retain(|notice| notice.rule.starts_with("rollback-"));
+        }
+        prepare::tell_refusals(self.events, &ways)
     }
 
     fn waiting<'w>(&'w self, stop: &'w Stop) -> Waiting<'w> {
@@ -330,7 +381,7 @@ impl Order<'_> {
         unfinished: Option<&InFlight>,
         plan: Option<&Plan>,
     ) -> Result<bool, DeployError> {
-        let resumable: Vec<String> = unfinished.map(|flight| flight.id.clone()).into_iter().collect();
+        let resumable: Vec<String> = unfinished.map(|flight| flight.row().to_owned()).into_iter().collect();
         let subject = Subject {
             lock,
             resumable: &resumable,
@@ -371,10 +422,10 @@ impl Order<'_> {
         let mut plans = Vec::new();
         let read = self.history.read(session.client()).await;
         let rows = read.as_ref().ok().and_then(Option::as_deref).unwrap_or_default();
-        let pending = pending(self.migrations, &recorded(rows), self.options.until.as_deref())?;
-        if !pending.is_empty() && read.is_ok() {
+        let jobs = self.jobs(session, rows, 0)?;
+        if !jobs.is_empty() && read.is_ok() {
             let mut foresight = self.foresight(session).await?;
-            plans.extend(pending.iter().map(|migration| foresight.plan(migration)));
+            plans.extend(jobs.iter().map(|job| foresight.plan(job)));
         }
         let plan = prepare::plan_of(&plans, session);
         if self.are_shut(session, None, unfinished.as_ref(), Some(&plan)).await? {
@@ -384,8 +435,9 @@ impl Order<'_> {
         if let Err(error) = read {
             return Err(error.into());
         }
-        self.tell_started(session, run, &pending);
-        Ok(if pending.is_empty() {
+        let names: Vec<String> = jobs.iter().map(|job| job.migration.name.clone()).collect();
+        self.tell_started(session, run, &names);
+        Ok(if jobs.is_empty() {
             Outcome::Nothing
         } else if prepare::tell_refusals(self.events, &plans) {
             Outcome::Refused
@@ -394,10 +446,11 @@ impl Order<'_> {
         })
     }
 
-    fn tell_started(&self, session: &Session, run: &str, pending: &[&Migration]) {
+    fn tell_started(&self, session: &Session, run: &str, names: &[String]) {
         self.events.send(Event::RunStarted {
             run: run.to_owned(),
-            migrations: pending.iter().map(|migration| migration.name.clone()).collect(),
+            migrations: names.to_vec(),
+            direction: self.direction(),
             server_version: session.version().to_string(),
         });
     }
@@ -411,6 +464,8 @@ enum Foreseen<'f> {
     Unreadable,
     /// The user did not want to wait.
     Stopped,
+    /// One of several ways back is refused; that was told.
+    Refused,
 }
 
 fn in_a_word(outcome: &Result<Outcome, DeployError>) -> &'static str {

@@ -1,6 +1,7 @@
 //! Plans pending migrations, as far ahead as the catalog can be known.
 
 use super::hidden;
+use super::jobs::Job;
 use crate::event::{Event, Events, Failure};
 use crate::introspect::introspect;
 use crate::journal::InFlight;
@@ -77,16 +78,16 @@ impl<'s> Foresight<'s> {
     }
 
     /// Plans the next one, guesses or not.
-    pub(super) fn plan(&mut self, migration: &Migration) -> Prepared {
-        let (prepared, outlook) = self.look(migration);
+    pub(super) fn plan(&mut self, job: &Job<'_>) -> Prepared {
+        let (prepared, outlook) = self.look(job);
         self.trust(outlook);
         prepared
     }
 
     /// Plans the next one, unless its plan would rest on a guess.
-    fn plan_for_sure(&mut self, migration: &Migration) -> Option<Prepared> {
+    fn plan_for_sure(&mut self, job: &Job<'_>) -> Option<Prepared> {
         let before = (!self.guessed.is_empty()).then(|| self.catalog.clone());
-        let (prepared, outlook) = self.look(migration);
+        let (prepared, outlook) = self.look(job);
         if let Some(before) = before
             && outlook.rests_on(&self.guessed, &before, self.settings)
         {
@@ -103,7 +104,7 @@ impl<'s> Foresight<'s> {
         self.guessed.extend(outlook.guessed);
     }
 
-    fn look(&mut self, migration: &Migration) -> (Prepared, Outlook) {
+    fn look(&mut self, job: &Job<'_>) -> (Prepared, Outlook) {
         let is_table = |kind| matches!(kind, RelationKind::Table | RelationKind::PartitionedTable);
         let others = self
             .catalog
@@ -111,7 +112,9 @@ impl<'s> Foresight<'s> {
             .iter()
             .filter(|(_, relation)| !is_table(relation.kind));
         let not_tables = others.map(|(name, _)| name.clone()).collect();
-        let planned = (self.planner)(migration, &mut self.catalog, self.settings);
+        let mut planned = (self.planner)(&job.migration, &mut self.catalog, self.settings);
+        planned.plan.refusals.extend(job.refusals.iter().cloned());
+        planned.plan.warnings.extend(job.warnings.iter().cloned());
         let prepared = Prepared {
             plan: planned.plan,
             not_tables,
@@ -127,17 +130,17 @@ impl<'s> Foresight<'s> {
     pub(super) async fn plan_ahead(
         &mut self,
         client: &Client,
-        pending: &[&Migration],
+        jobs: &[Job<'_>],
         waiting: &Waiting<'_>,
     ) -> Result<Option<VecDeque<Prepared>>, DeployError> {
         let started = Instant::now();
         loop {
             let mut ahead = VecDeque::new();
-            for migration in pending {
-                if self.is_stale || (migration.up.is_none() && !ahead.is_empty()) {
+            for job in jobs {
+                if self.is_stale || (job.migration.up.is_none() && !ahead.is_empty()) {
                     break;
                 }
-                let Some(prepared) = self.plan_for_sure(migration) else {
+                let Some(prepared) = self.plan_for_sure(job) else {
                     break;
                 };
                 ahead.push_back(prepared);

@@ -1,7 +1,8 @@
 //! Finishes or takes back what an earlier run has left.
 
-use super::run::{End, Run};
-use crate::event::{Event, Failure};
+use super::Order;
+use super::run::{End, Run, kept};
+use crate::event::{Direction, Event, Failure, Outcome};
 use crate::history::{Row, RowState};
 use crate::journal::{self, InFlight, MigrationState};
 use crate::steps;
@@ -21,12 +22,24 @@ enum Verdict {
     TakeBack(&'static str),
 }
 
+/// What became of what an earlier run has left.
+pub(super) enum Recovered {
+    /// It had left nothing.
+    Nothing,
+    /// A migration, or a way back, was taken back: it is as if it had never begun.
+    Undone(Direction),
+    /// It is complete now.
+    Finished(Direction),
+    /// It is not at an end; that was told.
+    Stuck(Outcome),
+}
+
 impl Run<'_> {
-    /// Brings an unfinished migration to one of its two ends. `None`: nothing was left, or it was taken back, and is pending.
-    pub(super) async fn recover(&mut self, migrations: &[Migration]) -> Result<Option<End>, DeployError> {
+    /// Brings what is unfinished to one of its two ends.
+    pub(super) async fn recover(&mut self, order: &Order<'_>) -> Result<Recovered, DeployError> {
         let table = self.history.table().to_string();
         let Some(mut flight) = journal::unfinished(self.worker.session.client(), &table).await? else {
-            return Ok(None);
+            return Ok(Recovered::Nothing);
         };
         self.worker
             .record(&journal::adopt(&self.worker.run, &flight.id))
@@ -36,36 +49,73 @@ impl Run<'_> {
             .read(self.worker.session.client())
             .await?
             .unwrap_or_default();
-        match judge(&flight, &rows, migrations) {
+        let run = order.direction();
+        let stuck = match flight.direction() {
+            Direction::Forward if run == Direction::Forward => Ok(None),
+            Direction::Forward | Direction::Back => steps::stuck(&mut self.worker, &flight).await,
+        };
+        let stuck = match stuck {
+            Ok(stuck) => stuck,
+            Err(StepError::Failed(failure)) => {
+                self.tell_failed(&flight.name, *failure, Vec::new(), true);
+                return Ok(Recovered::Stuck(Outcome::Resumable));
+            }
+            Err(StepError::Stopped) => return Ok(Recovered::Stuck(Outcome::Resumable)),
+            Err(StepError::Lost(error)) => return Err(*error),
+        };
+        let verdict = if flight.takes_back.is_none() {
+            judge(&flight, &rows, order.migrations)
+        } else {
+            let is_same = order.is_same_way(&self.worker.session, &flight);
+            judge_way(&flight, &rows, run, (is_same, stuck.is_some()))
+        };
+        match verdict {
+            Verdict::GoOn if flight.direction() == Direction::Forward && run == Direction::Back => {
+                if let Some((step, reason)) = stuck {
+                    let failure = Failure {
+                        message: "it is not complete, and a rollback cannot take it back".to_owned(),
+                        hint: Some(kept(&flight, &step, &reason)),
+                        ..Failure::default()
+                    };
+                    self.tell_failed(&flight.name, failure, Vec::new(), true);
+                    return Ok(Recovered::Stuck(Outcome::Resumable));
+                }
+                self.back_to_the_start(&mut flight, "a rollback was asked for").await
+            }
             Verdict::Close(state) => {
                 self.worker.record(&journal::settle(&flight.id, state)).await?;
-                Ok(None)
+                Ok(Recovered::Nothing)
             }
-            Verdict::TakeBack(reason) => {
-                self.warn(
-                    &flight,
-                    &format!("an earlier run has begun it; it is taken back, because {reason}"),
-                );
-                self.back_to_the_start(&mut flight, reason).await
-            }
+            Verdict::TakeBack(reason) => self.back_to_the_start(&mut flight, reason).await,
             Verdict::GoOn => {
                 let started = Instant::now();
                 self.worker.events.send(Event::MigrationStarted {
                     migration: flight.name.clone(),
+                    direction: flight.direction(),
                     steps: flight.steps.len(),
                     resumed: flight.finished(),
                 });
-                let name = flight.name.clone();
-                let end = self.fly(flight).await?;
-                if end == End::Applied {
-                    self.tell_finished(&name, started);
-                }
-                Ok(Some(end))
+                let (name, direction) = (flight.name.clone(), flight.direction());
+                Ok(match self.fly(flight).await? {
+                    End::Complete => {
+                        self.tell_finished(&name, direction, started);
+                        Recovered::Finished(direction)
+                    }
+                    end => Recovered::Stuck(end.outcome()),
+                })
             }
         }
     }
 
-    async fn back_to_the_start(&mut self, flight: &mut InFlight, reason: &str) -> Result<Option<End>, DeployError> {
+    async fn back_to_the_start(&mut self, flight: &mut InFlight, reason: &str) -> Result<Recovered, DeployError> {
+        let what = match flight.direction() {
+            Direction::Forward => "it",
+            Direction::Back => "a rollback of it",
+        };
+        self.warn(
+            flight,
+            &format!("an earlier run has begun {what}; that is taken back, because {reason}"),
+        );
         let failure = Failure {
             message: flight
                 .failure
@@ -76,13 +126,13 @@ impl Run<'_> {
         match steps::unwind(&mut self.worker, flight, None).await {
             Ok(_) => {
                 self.settle_undone(flight, &failure).await?;
-                Ok(None)
+                Ok(Recovered::Undone(flight.direction()))
             }
             Err(StepError::Failed(second)) => {
                 self.tell_failed(&flight.name, *second, Vec::new(), true);
-                Ok(Some(End::Resumable))
+                Ok(Recovered::Stuck(Outcome::Resumable))
             }
-            Err(StepError::Stopped) => Ok(Some(End::Resumable)),
+            Err(StepError::Stopped) => Ok(Recovered::Stuck(Outcome::Resumable)),
             Err(StepError::Lost(error)) => Err(*error),
         }
     }
@@ -129,6 +179,34 @@ fn judge(flight: &InFlight, rows: &[Row], migrations: &[Migration]) -> Verdict {
     }
 }
 
+/// A way back that was begun. A deploy wants the migration to stand, a rollback wants it gone; what cannot be taken back is
+/// gone already, so that both finish it.
+fn judge_way(flight: &InFlight, rows: &[Row], run: Direction, (is_same, is_stuck): (bool, bool)) -> Verdict {
+    if rows
+        .iter()
+        .any(|row| row.name == flight.name && row.state() == RowState::Applied)
+    {
+        return Verdict::Close(MigrationState::Closed);
+    }
+    match rows.iter().find(|row| row.id == flight.row()).map(Row::state) {
+        // Somebody has said that it is rolled back.
+        None | Some(RowState::RolledBack) => return Verdict::GoOn,
+        Some(RowState::Applied | RowState::Open) => {}
+    }
+    if flight.state == MigrationState::Undoing {
+        return Verdict::TakeBack("that had begun already");
+    }
+    if flight.steps.is_empty() {
+        return Verdict::TakeBack("its plan cannot be read");
+    }
+    match run {
+        _ if is_stuck => Verdict::GoOn,
+        Direction::Forward => Verdict::TakeBack("a deploy was asked for"),
+        Direction::Back if is_same => Verdict::GoOn,
+        Direction::Back => Verdict::TakeBack("its way back is another one now"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +234,16 @@ mod tests {
             state,
             done: BTreeMap::new(),
             failure: None,
+            takes_back: None,
+        }
+    }
+
+    fn way(state: MigrationState) -> InFlight {
+        let mut applied = row("r", true, false);
+        applied.name = "m".to_owned();
+        InFlight {
+            takes_back: crate::history::Standing::of(&applied),
+            ..flight(state)
         }
     }
 
@@ -219,5 +307,28 @@ mod tests {
             Verdict::TakeBack(_)
         ));
         assert!(matches!(judge(&running, &[], &here), Verdict::TakeBack(_)));
+    }
+
+    #[test]
+    fn a_way_back_is_finished_by_a_rollback_and_taken_back_by_a_deploy() {
+        use Direction::{Back, Forward};
+        let open = [row("r", false, false)];
+        let running = way(MigrationState::Running);
+        assert_eq!(judge_way(&running, &open, Back, (true, false)), Verdict::GoOn);
+        let another = judge_way(&running, &open, Back, (false, false));
+        assert!(matches!(another, Verdict::TakeBack(_)));
+        let deploy = judge_way(&running, &open, Forward, (true, false));
+        assert!(matches!(deploy, Verdict::TakeBack(_)));
+        assert_eq!(judge_way(&running, &open, Forward, (true, true)), Verdict::GoOn);
+        let undoing = way(MigrationState::Undoing);
+        let undoing = judge_way(&undoing, &open, Back, (true, false));
+        assert!(matches!(undoing, Verdict::TakeBack(_)));
+        let said = [row("r", false, true)];
+        assert_eq!(judge_way(&running, &said, Forward, (true, false)), Verdict::GoOn);
+        let applied = [row("r", false, true), row("s", true, false)];
+        assert_eq!(
+            judge_way(&running, &applied, Back, (true, false)),
+            Verdict::Close(MigrationState::Closed)
+        );
     }
 }

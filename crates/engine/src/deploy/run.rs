@@ -1,12 +1,13 @@
 //! Runs one migration: as one transaction with its history row where it is one, else step by step.
 
 use super::OnFailure;
+use super::jobs::Job;
 use super::prepare::Prepared;
 use crate::acquire::{self, Group, Proof};
-use crate::event::{Event, Failure, Outcome, millis};
+use crate::event::{Direction, Event, Failure, Outcome, millis};
 use crate::failpoint;
 use crate::failure::render;
-use crate::history::{Entry, History};
+use crate::history::{Entry, History, Standing};
 use crate::journal::{self, InFlight, MigrationState};
 use crate::steps;
 use crate::worker::{DeployError, Place, StepError, Worker};
@@ -24,11 +25,27 @@ pub(super) struct Run<'r> {
     pub on_failure: OnFailure,
 }
 
+/// What a run has come to.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub applied: usize,
+    pub rolled_back: usize,
+}
+
+impl Tally {
+    pub(super) fn count(&mut self, direction: Direction) {
+        match direction {
+            Direction::Forward => self.applied += 1,
+            Direction::Back => self.rolled_back += 1,
+        }
+    }
+}
+
 /// How a migration ended. Everything about it was told as events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     /// Complete and recorded.
-    Applied,
+    Complete,
     /// Failed, and nothing of it is left.
     Failed,
     /// Stopped on the way; the next run goes on, or takes it back.
@@ -38,7 +55,7 @@ pub(super) enum End {
 impl End {
     pub(super) fn outcome(self) -> Outcome {
         match self {
-            End::Applied => Outcome::Done,
+            End::Complete => Outcome::Done,
             End::Failed => Outcome::Failed,
             End::Resumable => Outcome::Resumable,
         }
@@ -47,7 +64,9 @@ impl End {
 
 impl Run<'_> {
     /// Runs one migration to its end.
-    pub(super) async fn migrate(&mut self, migration: &Migration, prepared: Prepared) -> Result<End, DeployError> {
+    pub(super) async fn migrate(&mut self, job: &Job<'_>, prepared: Prepared) -> Result<End, DeployError> {
+        let migration = job.migration.as_ref();
+        let back = job.takes_back.as_ref();
         let Some(up) = &migration.up else {
             self.tell_failed(&migration.name, missing_file(migration), Vec::new(), false);
             return Ok(End::Failed);
@@ -61,31 +80,37 @@ impl Run<'_> {
         }
         self.worker.events.send(Event::MigrationStarted {
             migration: migration.name.clone(),
+            direction: direction(back),
             steps: prepared.plan.steps.len(),
             resumed: 0,
         });
         self.worker.check_lock().await?;
         let entry = Entry::new(migration);
         let end = if prepared.plan.is_atomic() {
-            self.at_once(&entry, &prepared).await?
+            self.at_once(&entry, back, &prepared).await?
         } else {
-            self.in_steps(&entry, prepared.plan).await?
+            self.in_steps(&entry, back, prepared.plan).await?
         };
-        if end == End::Applied {
+        if end == End::Complete {
             if leaves_session_changed(&up.text) {
                 self.worker.renew_session().await?;
             }
-            self.tell_finished(&migration.name, started);
+            self.tell_finished(&migration.name, direction(back), started);
         }
         Ok(end)
     }
 
     /// The migration is one transaction: its rows commit with it, so there is no moment at which it is half done.
-    async fn at_once(&mut self, entry: &Entry, prepared: &Prepared) -> Result<End, DeployError> {
-        match self.one_transaction(entry, prepared).await {
-            Ok(()) => Ok(End::Applied),
+    async fn at_once(
+        &mut self,
+        entry: &Entry,
+        back: Option<&Standing>,
+        prepared: &Prepared,
+    ) -> Result<End, DeployError> {
+        match self.one_transaction(entry, back, prepared).await {
+            Ok(()) => Ok(End::Complete),
             Err(StepError::Failed(failure)) => {
-                self.record_nothing_left(entry, &failure).await?;
+                self.record_nothing_left(entry, back, &failure).await?;
                 self.tell_failed(&entry.name, *failure, Vec::new(), false);
                 Ok(End::Failed)
             }
@@ -94,7 +119,12 @@ impl Run<'_> {
         }
     }
 
-    async fn one_transaction(&mut self, entry: &Entry, prepared: &Prepared) -> Result<(), StepError> {
+    async fn one_transaction(
+        &mut self,
+        entry: &Entry,
+        back: Option<&Standing>,
+        prepared: &Prepared,
+    ) -> Result<(), StepError> {
         let mut place = Place {
             may_block: false,
             migration: entry.name.clone(),
@@ -118,8 +148,8 @@ impl Run<'_> {
             locks: lockable(work, prepared),
             body: work.map(|step| step.sql.iter().collect()).unwrap_or_default(),
             records: vec![
-                self.history.complete(entry),
-                self.journal_row(entry, MigrationState::Done),
+                self.history.at_once(entry, back),
+                self.journal_row(entry, back, MigrationState::Done),
             ],
             lock_timeout: work.and_then(|step| step.lock_timeout),
             statement_timeout: work.and_then(|step| step.statement_timeout),
@@ -136,14 +166,22 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The attempt is recorded, as void: its transaction left nothing.
-    async fn record_nothing_left(&mut self, entry: &Entry, failure: &Failure) -> Result<(), DeployError> {
-        let rows = vec![
-            self.history.start(entry),
-            self.history.fail_unwound(&entry.id, &render(failure)),
-            self.journal_row(entry, MigrationState::Undone),
+    /// The attempt is recorded, as void: its transaction left nothing. Of a way back the history says nothing: the migration
+    /// stands.
+    async fn record_nothing_left(
+        &mut self,
+        entry: &Entry,
+        back: Option<&Standing>,
+        failure: &Failure,
+    ) -> Result<(), DeployError> {
+        let mut rows = vec![
+            self.journal_row(entry, back, MigrationState::Undone),
             journal::failed(&entry.id, failure),
         ];
+        if back.is_none() {
+            rows.push(self.history.start(entry));
+            rows.push(self.history.fail_unwound(&entry.id, &render(failure)));
+        }
         self.write_once(entry, rows, MigrationState::Undone).await
     }
 
@@ -175,8 +213,8 @@ impl Run<'_> {
         }
     }
 
-    fn journal_row(&self, entry: &Entry, state: MigrationState) -> SqlText {
-        let what = (entry.name.as_str(), entry.checksum.as_str());
+    fn journal_row(&self, entry: &Entry, back: Option<&Standing>, state: MigrationState) -> SqlText {
+        let what = (entry.name.as_str(), entry.checksum.as_str(), back);
         journal::atomic(
             &self.worker.run,
             &self.history.table().to_string(),
@@ -186,7 +224,12 @@ impl Run<'_> {
         )
     }
 
-    async fn in_steps(&mut self, entry: &Entry, plan: MigrationPlan) -> Result<End, DeployError> {
+    async fn in_steps(
+        &mut self,
+        entry: &Entry,
+        back: Option<&Standing>,
+        plan: MigrationPlan,
+    ) -> Result<End, DeployError> {
         let flight = InFlight {
             id: entry.id.clone(),
             name: entry.name.clone(),
@@ -195,9 +238,10 @@ impl Run<'_> {
             state: MigrationState::Running,
             done: BTreeMap::new(),
             failure: None,
+            takes_back: back.cloned(),
         };
         let begin = journal::begin(&self.worker.run, &self.history.table().to_string(), &flight);
-        let rows = vec![self.history.start(entry), begin];
+        let rows = vec![self.history.begin(entry, back), begin];
         self.write_once(entry, rows, MigrationState::Running).await?;
         failpoint::pass("migration-begun").await;
         self.fly(flight).await
@@ -206,12 +250,17 @@ impl Run<'_> {
     /// Runs what is left of a migration that has begun.
     pub(super) async fn fly(&mut self, mut flight: InFlight) -> Result<End, DeployError> {
         let history = self.history;
-        let id = flight.id.clone();
-        let end = || vec![history.finish(&id), journal::settle(&id, MigrationState::Done)];
+        let (id, back) = (flight.id.clone(), flight.takes_back.clone());
+        let end = || {
+            vec![
+                history.end(&id, back.as_ref()),
+                journal::settle(&id, MigrationState::Done),
+            ]
+        };
         match steps::run(&mut self.worker, &mut flight, &end).await {
             Ok(()) => {
                 failpoint::pass("migration-finished").await;
-                Ok(End::Applied)
+                Ok(End::Complete)
             }
             Err(StepError::Failed(failure)) => match self.on_failure {
                 OnFailure::Unwind => self.take_back(flight, *failure).await,
@@ -220,7 +269,7 @@ impl Run<'_> {
             Err(StepError::Stopped) => {
                 let failure = Failure {
                     message: "stopped on request".to_owned(),
-                    hint: Some("`nonstop deploy` goes on from here".to_owned()),
+                    hint: Some(format!("`{}` goes on from here", flight.direction().verb())),
                     ..Failure::default()
                 };
                 self.keep(&flight, failure).await
@@ -233,7 +282,8 @@ impl Run<'_> {
     async fn keep(&mut self, flight: &InFlight, failure: Failure) -> Result<End, DeployError> {
         let rows = [
             journal::failed(&flight.id, &failure),
-            self.history.fail(&flight.id, &render(&failure)),
+            self.history
+                .stop(&flight.id, flight.takes_back.as_ref(), &render(&failure)),
         ];
         self.worker.record(&steps::together(&rows)).await?;
         self.tell_failed(&flight.name, failure, Vec::new(), true);
@@ -244,13 +294,8 @@ impl Run<'_> {
         let unwound = match steps::stuck(&mut self.worker, &flight).await {
             Ok(None) => steps::unwind(&mut self.worker, &mut flight, Some(&failure)).await,
             Ok(Some((step, reason))) => {
-                failure.hint = Some(format!(
-                    "{}A step that is done cannot be taken back ({reason}): {step}. So all of it is kept. Cure the cause, \
-                     then `nonstop deploy` goes on from there. To give it up, say `nonstop resolve --rolled-back {}`: the \
-                     next deploy then takes back what can be, and runs it from the start.",
-                    failure.hint.map(|hint| format!("{hint}; ")).unwrap_or_default(),
-                    flight.name,
-                ));
+                let before = failure.hint.map(|hint| format!("{hint}; ")).unwrap_or_default();
+                failure.hint = Some(before + &kept(&flight, &step, &reason));
                 return self.keep(&flight, failure).await;
             }
             Err(error) => Err(error),
@@ -263,13 +308,15 @@ impl Run<'_> {
             }
             Err(StepError::Failed(second)) => {
                 failure.hint = Some(format!(
-                    "Taking back what was done failed as well: {}. The next `nonstop deploy` takes it back.",
-                    second.message
+                    "Taking back what was done failed as well: {}. The next `{}` takes it back.",
+                    second.message,
+                    flight.direction().verb()
                 ));
                 self.keep(&flight, failure).await
             }
             Err(StepError::Stopped) => {
-                failure.hint = Some("Taking back was stopped; the next `nonstop deploy` does it.".to_owned());
+                let verb = flight.direction().verb();
+                failure.hint = Some(format!("Taking back was stopped; the next `{verb}` does it."));
                 self.keep(&flight, failure).await
             }
             Err(StepError::Lost(error)) => Err(interrupted(error)),
@@ -281,7 +328,8 @@ impl Run<'_> {
         failpoint::pass("before-undone").await;
         let rows = [
             journal::settle(&flight.id, MigrationState::Undone),
-            self.history.fail_unwound(&flight.id, &render(failure)),
+            self.history
+                .as_before(&flight.id, flight.takes_back.as_ref(), &render(failure)),
         ];
         self.worker.record(&steps::together(&rows)).await
     }
@@ -303,11 +351,29 @@ impl Run<'_> {
         });
     }
 
-    pub(super) fn tell_finished(&self, name: &str, started: Instant) {
+    pub(super) fn tell_finished(&self, name: &str, direction: Direction, started: Instant) {
         self.worker.events.send(Event::MigrationFinished {
             migration: name.to_owned(),
+            direction,
             duration_ms: millis(started.elapsed()),
         });
+    }
+}
+
+fn direction(back: Option<&Standing>) -> Direction {
+    back.map_or(Direction::Forward, |_| Direction::Back)
+}
+
+/// Why nothing is taken back, and the ways out.
+pub(super) fn kept(flight: &InFlight, step: &str, reason: &str) -> String {
+    let why = format!("A step that is done cannot be taken back ({reason}): {step}. So all of it is kept.");
+    match flight.direction() {
+        Direction::Forward => format!(
+            "{why} Cure the cause, then `nonstop deploy` goes on from there. To give it up, say `nonstop resolve \
+             --rolled-back {}`: the next deploy then takes back what can be, and runs it from the start.",
+            flight.name,
+        ),
+        Direction::Back => format!("{why} Cure the cause, then `nonstop rollback` goes on from there."),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Finding, Looked, Subject};
 use crate::advisory;
-use crate::event::Holder;
+use crate::event::{Direction, Holder};
 use crate::history::{Diagnosis, Found, History, HistoryError, HistoryKind, diagnose};
 use crate::unfinished::{Unfinished, unfinished};
 
@@ -44,8 +44,12 @@ fn judge(
 ) -> Finding {
     let mut findings = Vec::new();
     if let (Some(one), None) = (unfinished, holder) {
+        let (what, who) = match one.direction {
+            Direction::Forward => ("", "deploy"),
+            Direction::Back => ("to roll back ", "the next deploy or rollback"),
+        };
         findings.push(Finding::warning(format!(
-            "an earlier run has begun {} and come to {} of {} steps: deploy finishes it, or takes it back, first.",
+            "an earlier run has begun {what}{} and come to {} of {} steps: {who} finishes it, or takes it back, first.",
             one.name, one.done, one.steps
         )));
     }

@@ -14,11 +14,13 @@ use serde::Serialize;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
+mod back;
 mod diagnosis;
 mod own;
 mod prisma;
 mod resolve;
 
+pub use back::Standing;
 pub use diagnosis::{Applied, Attempt, Diagnosis, OutOfOrder, diagnose};
 
 /// Whose table.

@@ -22,6 +22,14 @@ fn folder(case: &str) -> Vec<Migration> {
         )],
     );
     match case {
+        "half" => vec![
+            planned("1_first", &[]),
+            planned("2_last", &[]),
+            Migration {
+                name: "3_half".to_owned(),
+                ..all_kinds()
+            },
+        ],
         "whole" => vec![whole],
         _ => vec![all_kinds()],
     }
@@ -46,12 +54,16 @@ async fn the_child() {
         let _ = deploy(&target, &folder, HistoryKind::Prisma, &options, &events, Stop::never()).await;
         return;
     }
+    if let Some(migrations) = crate::back::folder(&case) {
+        let _ = crate::back::go(&target, &migrations, &Events::silent()).await;
+        return;
+    }
     let options = DeployOptions::default();
     let events = (&Events::silent(), Stop::never());
     let _ = deploy_by(by_hand, &target, &folder(&case), HistoryKind::Prisma, &options, events).await;
 }
 
-async fn died(mut child: std::process::Child) -> bool {
+pub(crate) async fn died(mut child: std::process::Child) -> bool {
     let status = tokio::task::spawn_blocking(move || child.wait())
         .await
         .unwrap()

@@ -1,6 +1,7 @@
 //! Deploying on live servers: whole migrations, steps by hand, and everything that can break on the way.
 #![expect(clippy::unwrap_used, reason = "a test file")]
 
+mod back;
 mod batches;
 mod before;
 mod faults;

@@ -8,7 +8,7 @@ use crate::duration::in_words;
 use crate::terminal::Verbosity;
 use nonstop_core::migration::Migration;
 use nonstop_core::source::SourceFile;
-use nonstop_engine::event::{Event, Failure, Holder, Outcome, Verdict};
+use nonstop_engine::event::{Direction, Event, Failure, Holder, Outcome, Verdict};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Story {
     verbosity: Verbosity,
+    direction: Direction,
     steps: usize,
     /// What the last wait line said, and after how long.
     wait: Option<(String, u64)>,
@@ -35,6 +36,15 @@ impl Places {
     pub fn of(migrations: &[Migration]) -> Self {
         let file = |one: &Migration| (one.name.clone(), (one.path.clone(), one.up.clone()));
         Self(migrations.iter().map(file).collect())
+    }
+
+    /// Of their ways back; a folder that has none has no file to point at.
+    pub fn of_ways(migrations: &[Migration]) -> Self {
+        let file = |one: &Migration| {
+            let down = one.down.as_ref()?;
+            Some((one.name.clone(), (down.path.clone(), Some(down.clone()))))
+        };
+        Self(migrations.iter().filter_map(file).collect())
     }
 
     /// `FILE:LINE:COLUMN` of a statement as written, `FILE` of one that is not in the file in these words.
@@ -60,6 +70,7 @@ impl Story {
     pub fn new(verbosity: Verbosity) -> Self {
         Self {
             verbosity,
+            direction: Direction::Forward,
             steps: 0,
             wait: None,
             progress: None,
@@ -86,16 +97,25 @@ impl Story {
         match event {
             Event::RunStarted {
                 migrations,
+                direction,
                 server_version,
                 ..
-            } => (!migrations.is_empty()).then(|| started(migrations, server_version)),
+            } => {
+                self.direction = *direction;
+                (!migrations.is_empty()).then(|| started(migrations, *direction, server_version))
+            }
             Event::Gate { gate, verdict, message } => gate_line(gate, *verdict, message, self.verbosity),
             Event::MigrationStarted {
                 migration,
+                direction,
                 steps,
                 resumed,
             } => {
                 self.steps = *steps;
+                let back = match direction {
+                    Direction::Forward => "",
+                    Direction::Back => "back, ",
+                };
                 let resumed = match resumed {
                     0 => String::new(),
                     done => format!(", going on after {} of an earlier run", count(*done, "step")),
@@ -104,7 +124,7 @@ impl Story {
                 Some(format!(
                     "{}  {}",
                     styled(NAME, migration),
-                    styled(DIM, format!("{steps}{resumed}"))
+                    styled(DIM, format!("{back}{steps}{resumed}"))
                 ))
             }
             Event::StepStarted {
@@ -142,8 +162,14 @@ impl Story {
             Event::StepFinished { duration_ms, .. } => (*duration_ms >= 1_000 || self.verbosity == Verbosity::Verbose)
                 .then(|| styled(DIM, format!("      done in {}", words(*duration_ms)))),
             Event::StepUndone { step, .. } => Some(format!("  step {step} undone")),
-            Event::MigrationFinished { duration_ms, .. } => {
-                Some(format!("  {} in {}", styled(GOOD, "applied"), words(*duration_ms)))
+            Event::MigrationFinished {
+                direction, duration_ms, ..
+            } => {
+                let done = match direction {
+                    Direction::Forward => "applied",
+                    Direction::Back => "rolled back",
+                };
+                Some(format!("  {} in {}", styled(GOOD, done), words(*duration_ms)))
             }
             Event::MigrationFailed {
                 migration,
@@ -152,7 +178,13 @@ impl Story {
                 resumable,
             } => {
                 let place = self.places.find(migration, error.statement.as_deref());
-                Some(failure(migration, error, place.as_ref(), undone, *resumable))
+                Some(failure(
+                    (migration, self.direction),
+                    error,
+                    place.as_ref(),
+                    undone,
+                    *resumable,
+                ))
             }
             Event::Warning { migration, message } => {
                 let about = migration.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
@@ -161,6 +193,50 @@ impl Story {
             // Told as the result, on the other stream; and events of a later version are for later faces.
             _ => None,
         }
+    }
+
+    /// The last line, for stdout.
+    pub fn conclusion(&self, event: &Event) -> Option<String> {
+        let Event::RunFinished {
+            outcome,
+            applied,
+            rolled_back,
+            duration_ms,
+        } = event
+        else {
+            return None;
+        };
+        let took = words(*duration_ms);
+        let (number, done) = match self.direction {
+            Direction::Forward => (*applied, "applied"),
+            Direction::Back => (*rolled_back, "rolled back"),
+        };
+        let text = count(number, "migration");
+        let before = format!("{text} {done}");
+        let verb = self.direction.verb();
+        Some(match outcome {
+            Outcome::Done => {
+                let (first, rest) = done.split_at(1);
+                styled(GOOD, format!("{}{rest} {text} in {took}.", first.to_uppercase()))
+            }
+            Outcome::Nothing => match self.direction {
+                Direction::Forward => "Nothing to do: every migration is applied.".to_owned(),
+                Direction::Back => "Nothing to do: no such migration is applied.".to_owned(),
+            },
+            Outcome::Failed => {
+                let text = format!("Failed after {took}; {before} before. Nothing is half done.");
+                styled(ERROR, text)
+            }
+            Outcome::Refused if number > 0 => {
+                let text = format!("Refused after {before}; nothing of the refused one was touched.");
+                styled(ERROR, text)
+            }
+            Outcome::Refused => styled(ERROR, "Refused; nothing was touched."),
+            Outcome::Resumable => {
+                let text = format!("Stopped part way after {took}; {before} before.");
+                format!("{} Run `{verb}` again to go on.", styled(WARNING, text))
+            }
+        })
     }
 
     fn wait_line(&mut self, waiting_for: &str, holders: &[Holder], waited_ms: u64) -> Option<String> {
@@ -217,29 +293,6 @@ impl Story {
     }
 }
 
-/// The last line, for stdout.
-pub fn conclusion(outcome: Outcome, applied: usize, duration_ms: u64) -> String {
-    let applied_text = count(applied, "migration");
-    let took = words(duration_ms);
-    match outcome {
-        Outcome::Done => styled(GOOD, format!("Applied {applied_text} in {took}.")),
-        Outcome::Nothing => "Nothing to do: every migration is applied.".to_owned(),
-        Outcome::Failed => {
-            let text = format!("Failed after {took}; {applied_text} applied before. Nothing is half done.");
-            styled(ERROR, text)
-        }
-        Outcome::Refused if applied > 0 => {
-            let text = format!("Refused after {applied_text} applied; nothing of the refused one was touched.");
-            styled(ERROR, text)
-        }
-        Outcome::Refused => styled(ERROR, "Refused; nothing was touched."),
-        Outcome::Resumable => {
-            let text = format!("Stopped part way after {took}; {applied_text} applied before.");
-            format!("{} Run `nonstop deploy` again to go on.", styled(WARNING, text))
-        }
-    }
-}
-
 /// A session in a line.
 pub fn holder(holder: &Holder) -> String {
     let Holder {
@@ -269,12 +322,13 @@ pub fn holder(holder: &Holder) -> String {
     format!("{who}{holds}, {state} for {}{query}", words(*age_ms))
 }
 
-fn started(migrations: &[String], server_version: &str) -> String {
+fn started(migrations: &[String], direction: Direction, server_version: &str) -> String {
     let shown = 12;
-    let mut lines = vec![format!(
-        "{}, PostgreSQL {server_version}",
-        count(migrations.len(), "pending migration")
-    )];
+    let what = match direction {
+        Direction::Forward => count(migrations.len(), "pending migration"),
+        Direction::Back => format!("{} to roll back", count(migrations.len(), "migration")),
+    };
+    let mut lines = vec![format!("{what}, PostgreSQL {server_version}")];
     lines.extend(migrations.iter().take(shown).map(|name| format!("  {name}")));
     if migrations.len() > shown {
         lines.push(format!("  … and {} more", migrations.len() - shown));
@@ -288,7 +342,13 @@ fn gate_line(gate: &str, verdict: Verdict, message: &str, verbosity: Verbosity) 
 }
 
 /// Everything known of a failure: the statement, its place, what the server said, what was undone, what to do next.
-fn failure(migration: &str, error: &Failure, place: Option<&String>, undone: &[String], resumable: bool) -> String {
+fn failure(
+    (migration, direction): (&str, Direction),
+    error: &Failure,
+    place: Option<&String>,
+    undone: &[String],
+    resumable: bool,
+) -> String {
     let refusal = error.message.strip_prefix("refused ");
     let name = styled(NAME, migration);
     let mut lines = vec![match refusal {
@@ -312,14 +372,18 @@ fn failure(migration: &str, error: &Failure, place: Option<&String>, undone: &[S
     if !undone.is_empty() {
         fact("undone", Some(&undone.join("\n")));
     }
-    let next = if resumable {
-        "`nonstop deploy` goes on from here once the cause is gone."
-    } else if refusal.is_some() {
-        "Nothing of this migration was touched."
-    } else {
-        "Nothing of this migration is left. Change its data or its file, then run `nonstop deploy` again."
+    let verb = direction.verb();
+    let next = match direction {
+        _ if resumable => format!("`{verb}` goes on from here once the cause is gone."),
+        _ if refusal.is_some() => "Nothing of this migration was touched.".to_owned(),
+        Direction::Forward => {
+            format!("Nothing of this migration is left. Change its data or its file, then run `{verb}` again.")
+        }
+        Direction::Back => {
+            format!("The migration is applied as before. Change its data or its down script, then run `{verb}` again.")
+        }
     };
-    fact("next", Some(&next.to_owned()));
+    fact("next", Some(&next));
     lines.join("\n")
 }
 

@@ -4,16 +4,21 @@ use super::{DIM, ERROR, GOOD, NAME, WARNING, count, indent, one_line, styled};
 use crate::duration::in_words;
 use nonstop_core::plan::{MigrationPlan, Notice, Plan};
 use nonstop_core::step::{Goal, Step, Undo, Work};
+use nonstop_engine::event::Direction;
 use std::io::{self, Write};
 use std::time::Duration;
 
 /// Writes the whole plan.
-pub fn render(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+pub fn render(plan: &Plan, direction: Direction, out: &mut dyn Write) -> io::Result<()> {
     if plan.migrations.is_empty() {
         return writeln!(out, "Nothing to do: every migration is applied.");
     }
-    let pending = count(plan.migrations.len(), "pending migration");
-    writeln!(out, "{pending}, PostgreSQL {}", plan.server_version)?;
+    let number = plan.migrations.len();
+    let what = match direction {
+        Direction::Forward => count(number, "pending migration"),
+        Direction::Back => format!("{} to roll back", count(number, "migration")),
+    };
+    writeln!(out, "{what}, PostgreSQL {}", plan.server_version)?;
     for migration in &plan.migrations {
         writeln!(out)?;
         render_migration(migration, out)?;

@@ -2,6 +2,7 @@
 
 use super::events::holder;
 use super::{DIM, ERROR, GOOD, NAME, WARNING, count, indent, shell, styled};
+use nonstop_engine::event::Direction;
 use nonstop_engine::history::Attempt;
 use nonstop_engine::manage::Status;
 use nonstop_engine::unfinished::Unfinished;
@@ -45,7 +46,18 @@ pub fn ways_out(status: &Status) -> Vec<WayOut> {
         ));
     }
     if !history.pending.is_empty() || !history.failed.is_empty() || status.unfinished.is_some() {
+        if status
+            .unfinished
+            .as_ref()
+            .is_some_and(|one| one.direction == Direction::Back)
+        {
+            let when = "goes on with the rollback that was begun";
+            ways.push(way("nonstop rollback".to_owned(), when));
+        }
         let when = match &status.unfinished {
+            Some(one) if one.direction == Direction::Back => {
+                "takes the rollback back, or finishes it where that cannot be, then applies what is pending"
+            }
             Some(one) if goes_back(status, one) => "takes back what was begun, then applies what is pending",
             Some(_) => "goes on from there, or takes it back if its file was changed, then applies what is pending",
             None if history.failed.is_empty() => "applies what is pending",
@@ -135,10 +147,11 @@ fn unfinished(status: &Status, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     };
     if status.history.running.is_none() {
-        let doing = if goes_back(status, one) {
-            ", being taken back"
-        } else {
-            ""
+        let doing = match one.direction {
+            Direction::Back if one.undoing => " of its rollback, being taken back",
+            Direction::Back => " of its rollback",
+            Direction::Forward if goes_back(status, one) => ", being taken back",
+            Direction::Forward => "",
         };
         writeln!(
             out,

@@ -47,6 +47,7 @@ mod tests {
         let end = Event::RunFinished {
             outcome: Outcome::Done,
             applied: 2,
+            rolled_back: 0,
             duration_ms: 5,
         };
         render(at, &end, &Places::default(), &mut out).unwrap();
