@@ -146,6 +146,11 @@ impl LockMode {
         }
     }
 
+    /// The mode that `pg_locks.mode` spells so.
+    pub fn from_pg_locks(word: &str) -> Option<LockMode> {
+        Self::ALL.into_iter().find(|mode| mode.as_pg_locks() == word)
+    }
+
     /// The mode for SQL words in any case.
     pub fn from_sql(words: &str) -> Option<LockMode> {
         Self::ALL

@@ -28,4 +28,5 @@ mod check;
 mod batches;
 mod steps;
 pub mod deploy;
+pub mod trace;
 pub mod load;

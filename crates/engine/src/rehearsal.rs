@@ -118,7 +118,8 @@ fn logical(mut differences: Vec<Difference>) -> Vec<Difference> {
     differences
 }
 
-async fn play(client: &Client, scenes: &[Scene]) -> Result<(), RehearsalError> {
+/// Runs migrations, each as its tool sends it.
+pub(crate) async fn play(client: &Client, scenes: &[Scene]) -> Result<(), RehearsalError> {
     for scene in scenes {
         let whole = scene.transaction == TransactionModel::Whole;
         if scene.transaction == TransactionModel::PerStatement {

@@ -12,6 +12,7 @@ use nonstop_engine::history::{HistoryError, HistoryKind};
 use nonstop_engine::manage::ManageError;
 use nonstop_engine::session::ConnectError;
 use nonstop_engine::target::Target;
+use nonstop_engine::trace::TraceError;
 use std::path::PathBuf;
 
 /// The target, with the password that libpq would find.
@@ -170,6 +171,16 @@ impl From<DeployError> for Problem {
             DeployError::Gate(error) => error.into(),
             other @ DeployError::UnknownMigration { .. } => Self::usage(other),
             other if other.outcome() == Outcome::Resumable => Self::new(Exit::Resumable, other),
+            other => Self::new(Exit::Database, other),
+        }
+    }
+}
+
+impl From<TraceError> for Problem {
+    fn from(error: TraceError) -> Self {
+        match error {
+            TraceError::Connect(error) => error.into(),
+            TraceError::History(error) => error.into(),
             other => Self::new(Exit::Database, other),
         }
     }

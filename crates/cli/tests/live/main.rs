@@ -10,6 +10,7 @@ mod readme;
 mod rollback;
 mod saved;
 mod secrets;
+mod trace;
 
 use testkit::TestDatabase;
 

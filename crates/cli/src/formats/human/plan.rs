@@ -5,11 +5,21 @@ use crate::duration::in_words;
 use nonstop_core::plan::{MigrationPlan, Notice, Plan};
 use nonstop_core::step::{Goal, Step, Undo, Work};
 use nonstop_engine::event::Direction;
+use nonstop_engine::trace::{Trace, TracedStep, in_words as in_words_of};
 use std::io::{self, Write};
 use std::time::Duration;
 
 /// Writes the whole plan.
 pub fn render(plan: &Plan, direction: Direction, out: &mut dyn Write) -> io::Result<()> {
+    written(plan, direction, None, out)
+}
+
+/// Writes the plan of a deploy, each step with what was seen of it.
+pub fn traced(plan: &Plan, trace: Option<&Trace>, out: &mut dyn Write) -> io::Result<()> {
+    written(plan, Direction::Forward, trace, out)
+}
+
+fn written(plan: &Plan, direction: Direction, trace: Option<&Trace>, out: &mut dyn Write) -> io::Result<()> {
     if plan.migrations.is_empty() {
         return writeln!(out, "Nothing to do: every migration is applied.");
     }
@@ -21,7 +31,11 @@ pub fn render(plan: &Plan, direction: Direction, out: &mut dyn Write) -> io::Res
     writeln!(out, "{what}, PostgreSQL {}", plan.server_version)?;
     for migration in &plan.migrations {
         writeln!(out)?;
-        render_migration(migration, out)?;
+        render_migration(migration, trace, out)?;
+    }
+    if let Some(trace) = trace {
+        writeln!(out)?;
+        stage(trace, out)?;
     }
     let refused = plan.migrations.iter().filter(|plan| !plan.refusals.is_empty()).count();
     if refused > 0 {
@@ -35,10 +49,13 @@ pub fn render(plan: &Plan, direction: Direction, out: &mut dyn Write) -> io::Res
     Ok(())
 }
 
-fn render_migration(plan: &MigrationPlan, out: &mut dyn Write) -> io::Result<()> {
+fn render_migration(plan: &MigrationPlan, trace: Option<&Trace>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}  {}", styled(NAME, &plan.name), styled(DIM, shape(plan)))?;
     for step in &plan.steps {
         render_step(step, out)?;
+        if let Some(seen) = trace.and_then(|trace| trace.find(&plan.name, &step.id)) {
+            render_seen(seen, out)?;
+        }
     }
     for notice in &plan.warnings {
         render_notice("warning", WARNING, notice, out)?;
@@ -73,6 +90,64 @@ fn render_step(step: &Step, out: &mut dyn Write) -> io::Result<()> {
     }
     for line in facts(step) {
         writeln!(out, "                {}", styled(DIM, line))?;
+    }
+    Ok(())
+}
+
+/// What was seen of a step, beside what the lines above foresee.
+fn render_seen(seen: &TracedStep, out: &mut dyn Write) -> io::Result<()> {
+    let locks = seen.locks.iter().map(|lock| format!("{} {}", lock.relation, lock.mode));
+    let work = seen
+        .work
+        .iter()
+        .map(|(name, work)| format!("{name} {}", in_words_of(*work)));
+    let mut facts: Vec<String> = locks.chain(work).collect();
+    if facts.is_empty() {
+        facts.push("no lock on what was there before".to_owned());
+    }
+    facts.push(in_words(seen.duration));
+    let how = if seen.is_sampled { "seen (sampled)" } else { "seen" };
+    writeln!(
+        out,
+        "                {}",
+        styled(DIM, format!("{how}: {}", facts.join("; ")))
+    )?;
+    for surprise in &seen.unforeseen {
+        writeln!(out, "                {}: {surprise}", styled(WARNING, "not foreseen"))?;
+    }
+    if let Some(error) = &seen.error {
+        writeln!(out, "                {}: {error}", styled(ERROR, "failed there"))?;
+    }
+    Ok(())
+}
+
+/// How many differences are shown.
+const SHOWN: usize = 20;
+
+/// Where it was seen, and how far that is the production.
+fn stage(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+    if trace.migrations.is_empty() {
+        return writeln!(out, "Nothing was run: the first migration is refused.");
+    }
+    writeln!(
+        out,
+        "Seen on a throw-away PostgreSQL {}, on the empty tables that {} made.",
+        trace.server_version,
+        count(trace.applied, "applied migration")
+    )?;
+    if !trace.differences.is_empty() {
+        let text = "its catalog is not that of the database, so what was seen there may not hold here";
+        writeln!(out, "{}: {text}", styled(WARNING, "warning"))?;
+        for difference in trace.differences.iter().take(SHOWN) {
+            writeln!(out, "  {}", one_line(difference, 120))?;
+        }
+        if trace.differences.len() > SHOWN {
+            writeln!(out, "  … and {} more", trace.differences.len() - SHOWN)?;
+        }
+    }
+    if trace.has_surprises() {
+        let text = "A step did what its plan does not say. That is a defect of nonstop: please report it.";
+        writeln!(out, "{}", styled(ERROR, text))?;
     }
     Ok(())
 }

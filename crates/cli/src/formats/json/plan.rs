@@ -1,7 +1,9 @@
 //! `nonstop.plan/1`.
 
 use nonstop_core::plan::{MigrationPlan, Notice, Plan};
-use nonstop_core::step::{Phase, Step, StepKind, Undo, Work};
+use nonstop_core::quote::Name;
+use nonstop_core::step::{Phase, RelationLock, Step, StepKind, Undo, Work};
+use nonstop_engine::trace::{Trace, TracedStep};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -11,6 +13,33 @@ struct Document<'a> {
     schema: &'static str,
     server_version: String,
     migrations: Vec<Migration<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<TraceOf<'a>>,
+}
+
+/// With `--trace`: where the steps were run.
+#[derive(Serialize)]
+struct TraceOf<'a> {
+    server_version: &'a str,
+    applied: usize,
+    differences: &'a [String],
+}
+
+/// What was seen of a step.
+#[derive(Serialize)]
+struct Seen<'a> {
+    locks: Vec<Lock>,
+    work: Vec<WorkOn>,
+    duration_ms: f64,
+    sampled: bool,
+    unforeseen: &'a [String],
+    error: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WorkOn {
+    relation: String,
+    kind: Work,
 }
 
 #[derive(Serialize)]
@@ -38,6 +67,8 @@ struct StepOf<'a> {
     estimate_ms: Option<u64>,
     statements: &'a [usize],
     note: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<Seen<'a>>,
 }
 
 #[derive(Serialize)]
@@ -57,26 +88,54 @@ struct NoticeOf<'a> {
 }
 
 /// Writes the plan.
-pub fn render(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+pub fn render(plan: &Plan, trace: Option<&Trace>, out: &mut dyn Write) -> io::Result<()> {
     let document = Document {
         schema: "nonstop.plan/1",
         server_version: plan.server_version.to_string(),
-        migrations: plan.migrations.iter().map(migration).collect(),
+        migrations: plan.migrations.iter().map(|one| migration(one, trace)).collect(),
+        trace: trace.map(|trace| TraceOf {
+            server_version: &trace.server_version,
+            applied: trace.applied,
+            differences: &trace.differences,
+        }),
     };
     super::document(&document, out)
 }
 
-fn migration(plan: &MigrationPlan) -> Migration<'_> {
+fn migration<'a>(plan: &'a MigrationPlan, trace: Option<&'a Trace>) -> Migration<'a> {
+    let seen = |step: &Step| trace.and_then(|trace| trace.find(&plan.name, &step.id)).map(seen);
     Migration {
         name: &plan.name,
         checksum: &plan.checksum,
-        steps: plan.steps.iter().map(step).collect(),
+        steps: plan.steps.iter().map(|one| step(one, seen(one))).collect(),
         warnings: plan.warnings.iter().map(notice).collect(),
         refusals: plan.refusals.iter().map(notice).collect(),
     }
 }
 
-fn step(step: &Step) -> StepOf<'_> {
+fn seen(step: &TracedStep) -> Seen<'_> {
+    let on = |(relation, kind): (&Name, &Work)| WorkOn {
+        relation: relation.to_string(),
+        kind: *kind,
+    };
+    Seen {
+        locks: step.locks.iter().map(lock).collect(),
+        work: step.work.iter().map(on).collect(),
+        duration_ms: (step.duration.as_secs_f64() * 10_000.0).round() / 10.0,
+        sampled: step.is_sampled,
+        unforeseen: &step.unforeseen,
+        error: step.error.as_deref(),
+    }
+}
+
+fn lock(lock: &RelationLock) -> Lock {
+    Lock {
+        relation: lock.relation.to_string(),
+        mode: lock.mode.as_sql(),
+    }
+}
+
+fn step<'a>(step: &'a Step, trace: Option<Seen<'a>>) -> StepOf<'a> {
     let (undo, undo_impossible) = match &step.undo {
         Undo::Nothing => (Vec::new(), None),
         Undo::Steps(steps) => (steps.iter().map(|undo| undo.sql.as_str()).collect(), None),
@@ -88,14 +147,7 @@ fn step(step: &Step) -> StepOf<'_> {
         phase: step.phase,
         transaction: step.transaction,
         sql: step.sql.iter().map(nonstop_core::quote::SqlText::as_str).collect(),
-        locks: step
-            .locks
-            .iter()
-            .map(|lock| Lock {
-                relation: lock.relation.to_string(),
-                mode: lock.mode.as_sql(),
-            })
-            .collect(),
+        locks: step.locks.iter().map(lock).collect(),
         work: step.work,
         lock_timeout_ms: step.lock_timeout.map(|timeout| millis(timeout.0)),
         statement_timeout_ms: step.statement_timeout.map(|timeout| millis(timeout.0)),
@@ -104,6 +156,7 @@ fn step(step: &Step) -> StepOf<'_> {
         estimate_ms: step.estimate_ms,
         statements: &step.statements,
         note: &step.note,
+        trace,
     }
 }
 

@@ -1,0 +1,73 @@
+//! `plan --trace`: what a step does on a throw-away server stands beside what is foreseen.
+
+use crate::newest;
+use crate::project::Project;
+use serde_json::{Value, json};
+
+const INIT: &str = "CREATE TABLE \"Tip\" (id int PRIMARY KEY, amount int, note text);
+    CREATE TYPE \"Mood\" AS ENUM ('good');";
+const MORE: &str = "CREATE INDEX tip_note ON \"Tip\" (note);
+    ALTER TABLE \"Tip\" ALTER COLUMN amount SET NOT NULL;
+    UPDATE \"Tip\" SET note = '' WHERE note IS NULL;
+    ALTER TABLE \"Tip\" ADD COLUMN token uuid NOT NULL DEFAULT gen_random_uuid();";
+
+/// The steps of the first migration.
+fn steps(document: &Value) -> &Vec<Value> {
+    document["migrations"][0]["steps"].as_array().unwrap()
+}
+
+#[tokio::test]
+async fn each_step_has_what_was_seen_of_it() {
+    let Some(database) = newest().await else { return };
+    let project = Project::prisma(&[("1_init", INIT), ("2_more", MORE)]);
+    assert_eq!(project.on(&database, &["deploy", "--until", "1_init"]).code, 0);
+    let arguments = ["plan", "--trace", "--small-rows", "0", "--format", "json"];
+    let ran = project.on(&database, &arguments);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let document = ran.json();
+    assert_eq!(document["trace"]["applied"], 1);
+    assert_eq!(document["trace"]["differences"], json!([]));
+    assert!(steps(&document).len() > 5);
+    for step in steps(&document) {
+        let seen = &step["trace"];
+        assert_eq!(seen["unforeseen"], json!([]), "{step}");
+        assert_eq!(seen["error"], Value::Null, "{step}");
+        assert!(seen["duration_ms"].is_f64(), "{step}");
+        // Nothing is foreseen of a look; everything else is seen as it is foreseen.
+        if step["kind"] != "check" {
+            assert_eq!(seen["locks"], step["locks"], "{step}");
+        }
+        if step["kind"] == "index" {
+            assert_eq!(seen["sampled"], true);
+            assert_eq!(seen["work"], json!([{"relation": "public.Tip", "kind": "index-build"}]));
+        }
+    }
+    // Nothing of it was run on the database.
+    let untouched = "SELECT count(*) FROM pg_attribute WHERE attrelid = '\"Tip\"'::regclass AND attname = 'token'";
+    let client = database.connect().await;
+    assert_eq!(client.query_one(untouched, &[]).await.unwrap().get::<_, i64>(0), 0);
+    let told = project.on(&database, &["plan", "--trace"]).out;
+    assert!(
+        told.contains("seen: public.Tip ACCESS EXCLUSIVE; public.Tip is written anew; "),
+        "{told}"
+    );
+    assert!(
+        told.contains("on the empty tables that 1 applied migration made."),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_catalog_that_is_not_the_databases_is_said() {
+    let Some(database) = newest().await else { return };
+    let project = Project::prisma(&[("1_init", INIT), ("2_more", "ALTER TABLE \"Tip\" DROP COLUMN extra;")]);
+    assert_eq!(project.on(&database, &["deploy", "--until", "1_init"]).code, 0);
+    database.run("ALTER TABLE \"Tip\" ADD COLUMN extra int").await;
+    let ran = project.on(&database, &["plan", "--trace", "--format", "json"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let document = ran.json();
+    let differences = json!(["only in production: column public.Tip.extra integer"]);
+    assert_eq!(document["trace"]["differences"], differences);
+    let error = steps(&document)[0]["trace"]["error"].as_str().unwrap();
+    assert!(error.contains("(42703)"), "{error}");
+}
