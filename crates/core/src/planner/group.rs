@@ -201,7 +201,7 @@ fn undo(pieces: &[Piece]) -> Undo {
     }
 }
 
-fn lone(piece: Piece) -> Step {
+pub(super) fn lone(piece: Piece) -> Step {
     let step = match piece.body {
         Body::Lone(lone) => Step {
             // What is alone and works on nothing waits for others (DROP INDEX CONCURRENTLY), or is not known (VACUUM).

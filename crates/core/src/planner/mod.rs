@@ -3,6 +3,7 @@
 //! Statements become pieces (`rewrite`), pieces find their order (`schedule`), neighbours share transactions
 //! (`group`). What the plan says is what `deploy` runs.
 
+mod backfill;
 mod estimate;
 pub(crate) mod glue;
 pub(crate) mod group;
@@ -22,6 +23,7 @@ use crate::rules;
 use crate::settings::{Breaking, PlanSettings};
 use crate::source::SourceFile;
 use crate::sql::{self, Directive, Kind, Script, Statement};
+pub use backfill::backfill;
 pub use outlook::Outlook;
 use session::Settings;
 use std::collections::BTreeSet;

@@ -45,6 +45,20 @@ pub(super) fn rewrite(
     }
 }
 
+/// A statement in batches whatever the size of its table, with what the user should know of it; or why there are none.
+pub(crate) fn in_batches(
+    statement: &Statement,
+    dml: &Dml,
+    effect: &Effect,
+    scene: &Scene<'_>,
+) -> Result<(Piece, Vec<String>), String> {
+    let table = scene.catalog.resolve(&dml.target);
+    let table = table.ok_or_else(|| format!("there is no table {}", dml.target))?;
+    let batch = batch(dml, &table, scene)?;
+    let cautions = cautions(&batch, dml, scene.catalog);
+    Ok((piece(statement, batch, dml, effect, scene), cautions))
+}
+
 /// Why a statement is not done in batches.
 pub(crate) fn whole(hurts: &Refusal, why: &str) -> Refusal {
     Refusal {
@@ -77,13 +91,22 @@ fn piece(statement: &Statement, batch: Batch, dml: &Dml, effect: &Effect, scene:
 
 /// What the user should know of it.
 fn note(batch: &Batch, dml: &Dml, catalog: &Catalog) -> String {
-    let mut note = format!(
+    let note = format!(
         "in batches over {}, each committed with its progress; rows beyond the end that is taken at the start are not its business",
         batch.key
     );
+    std::iter::once(note)
+        .chain(cautions(batch, dml, catalog))
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// What may be another thing than he thinks.
+fn cautions(batch: &Batch, dml: &Dml, catalog: &Catalog) -> Vec<String> {
+    let mut all = Vec::new();
     let triggers = fired(catalog, &batch.table);
     if !triggers.is_empty() {
-        note = format!("{note}; triggers of the table fire: {}", triggers.join(", "));
+        all.push(format!("triggers of the table fire: {}", triggers.join(", ")));
     }
     let of_values = dml.sets.iter().flat_map(|(_, value)| &value.functions);
     if dml
@@ -93,9 +116,9 @@ fn note(batch: &Batch, dml: &Dml, catalog: &Catalog) -> String {
         .chain(of_values)
         .any(|name| CLOCK.contains(&bare(name)))
     {
-        note = format!("{note}; now() is the time of each batch");
+        all.push("now() is the time of each batch".to_owned());
     }
-    note
+    all
 }
 
 /// Triggers of a table and its partitions.

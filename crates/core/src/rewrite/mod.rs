@@ -18,7 +18,7 @@ mod restore;
 mod undo;
 mod view;
 
-pub(crate) use dml::whole;
+pub(crate) use dml::{in_batches, whole};
 pub(crate) use duration::is_open_ended;
 pub(crate) use footprint::{Footprint, Key};
 pub use restore::Made;

@@ -15,7 +15,8 @@ mod table;
 
 pub use directive::{Directive, DirectiveError};
 pub use lower::{
-    Identifier, comments, identifiers, normalised, parse, parse_function, predicate, single_expression, words,
+    Change, Identifier, PartError, change, comments, condition, identifiers, normalised, parse, parse_function,
+    predicate, single_expression, table_name, words,
 };
 pub use object::*;
 pub use predicate::*;

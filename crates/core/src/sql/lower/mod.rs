@@ -11,6 +11,7 @@ mod publication;
 mod rows;
 mod shape;
 mod body;
+mod change;
 mod dynamic;
 mod query;
 mod since;
@@ -21,6 +22,7 @@ mod words;
 pub use words::{Word as Identifier, comments, identifiers, normalised, words};
 
 pub use body::{parse_function, single_expression};
+pub use change::{Change, PartError, change, condition, table_name};
 pub use predicate::predicate;
 
 use super::{Directive, Kind, Script, Statement, SyntaxError, TransactionVerb};
