@@ -1,7 +1,7 @@
 //! The command line: what every verb shares. Each verb's own flags stand beside the verb.
 
 use crate::commands::{
-    baseline, check, completions, demo, deploy, fix, lsp, plan, preflight, resolve, rollback, rules, status,
+    backfill, baseline, check, completions, demo, deploy, fix, lsp, plan, preflight, resolve, rollback, rules, status,
     test_rollback,
 };
 use crate::config::{ConfigFile, Flags, Secret};
@@ -9,10 +9,13 @@ use crate::duration::Span;
 use crate::exit::{EXIT_CODES, Problem};
 use crate::layouts::LayoutChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use nonstop_core::batch::Limits;
 use nonstop_core::settings::{Breaking, PlanSettings};
+use nonstop_core::sql::condition;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Schema changes on a live PostgreSQL without stopping anybody.
 ///
@@ -52,6 +55,9 @@ pub enum Command {
     /// Mark everything up to NAME as applied in a database that has no history yet
     #[command(after_help = EXIT_CODES)]
     Baseline(baseline::BaselineArgs),
+    /// Change many rows in batches, outside of any migration
+    #[command(after_help = EXIT_CODES)]
+    Backfill(Box<backfill::BackfillArgs>),
     /// The hazards of migrations, without or with a database
     #[command(after_help = EXIT_CODES)]
     Check(check::CheckArgs),
@@ -179,6 +185,73 @@ pub enum FailOn {
     Warning,
     /// Nothing.
     Never,
+}
+
+/// What changes of rows in batches keep to: shared by `deploy` and `backfill`.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Batches")]
+pub struct LimitArgs {
+    /// How many milliseconds a batch is aimed to take [default: 150]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub target_ms: Option<u64>,
+    /// The rest after a batch, as a share of its time [default: 0.25 while others are at work, else 0]
+    #[arg(long, value_name = "RATIO")]
+    pub nice: Option<f64>,
+    /// How far a replica may be behind [default: 1500ms]
+    #[arg(long, value_name = "DURATION")]
+    pub max_lag: Option<Span>,
+    /// How much WAL a replication slot may hold back, in MiB; 0: any
+    #[arg(long, value_name = "MIB")]
+    pub max_retained_mb: Option<u64>,
+    /// How many sessions of others may be at work; 0: any
+    #[arg(long, value_name = "N")]
+    pub max_active: Option<u32>,
+    /// Nothing is done while this SQL expression is true; empty: none
+    #[arg(long, value_name = "EXPRESSION")]
+    pub pause_while: Option<String>,
+}
+
+impl LimitArgs {
+    /// Whether any of them was given.
+    pub fn is_given(&self) -> bool {
+        self.target_ms.is_some()
+            || self.nice.is_some()
+            || self.max_lag.is_some()
+            || self.max_retained_mb.is_some()
+            || self.max_active.is_some()
+            || self.pause_while.is_some()
+    }
+
+    /// These over the given ones.
+    pub fn over(&self, base: Limits) -> Result<Limits, Problem> {
+        if self.nice.is_some_and(|nice| !(0.0..=100.0).contains(&nice)) {
+            return Err(Problem::usage(
+                "--nice is a share of a batch's time, 0 to 100: 0.5 rests half as long as it works",
+            ));
+        }
+        let pause_while = match self.pause_while.as_deref() {
+            None => base.pause_while,
+            Some(text) if text.trim().is_empty() => None,
+            Some(text) => {
+                Some(condition(text).map_err(|error| Problem::usage(format_args!("--pause-while: {error}")))?)
+            }
+        };
+        Ok(Limits {
+            batch_size: base.batch_size,
+            target: self.target_ms.map_or(base.target, Duration::from_millis),
+            nice: self.nice.or(base.nice),
+            max_lag: self.max_lag.map_or(base.max_lag, |span| span.0),
+            max_retained: match self.max_retained_mb {
+                None => base.max_retained,
+                Some(mib) => Some(mib.saturating_mul(1 << 20)).filter(|bytes| *bytes > 0),
+            },
+            max_active: match self.max_active {
+                None => base.max_active,
+                Some(count) => Some(count).filter(|count| *count > 0),
+            },
+            pause_while,
+        })
+    }
 }
 
 /// How migrations become steps: shared by `plan` and `deploy`.

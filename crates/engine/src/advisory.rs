@@ -1,4 +1,5 @@
-//! The history lock: Prisma's advisory lock, held by a session of its own.
+//! Locks of whole runs, each held by a session of its own: the history lock, which is Prisma's advisory lock, and one for
+//! each backfill.
 //!
 //! It is only ever tried for, never waited in: a session inside `pg_advisory_lock` holds a snapshot, and every CREATE INDEX
 //! CONCURRENTLY of the database waits for that snapshot. For the same reason the sessions of others that wait inside it
@@ -20,28 +21,54 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 /// How long letting go may take before the session is simply ended.
 const LET_GO: Duration = Duration::from_secs(2);
 
-// 72707369 is the key of Prisma Migrate. `pg_locks` lists the locks of every database of the server.
-const TRY: &str = "SELECT pg_try_advisory_lock(72707369)";
-const LET_GO_SQL: &str = "SELECT pg_advisory_unlock(72707369)";
+// `pg_locks` lists the locks of every database of the server, and an advisory lock's key in two halves.
+const TRY: &str = "SELECT pg_try_advisory_lock($1)";
+const LET_GO_SQL: &str = "SELECT pg_advisory_unlock($1)";
 const SESSIONS: &str = "
     SELECT l.pid, l.granted, a.usename::text, a.application_name, a.state, left(a.query, 200) AS query,
            (extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.state_change, a.backend_start)) * 1000)::bigint
                AS age_ms
     FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-    WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = 72707369 AND l.objsubid = 1
+    WHERE l.locktype = 'advisory' AND l.objsubid = 1
+      AND l.classid::bigint = ($1 >> 32) & 4294967295 AND l.objid::bigint = $1 & 4294967295
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     ORDER BY l.pid";
 // The pid is looked up again in the same statement, so that nobody is cancelled who has stopped waiting.
 const CANCEL: &str = "
     SELECT pg_cancel_backend(l.pid)
     FROM pg_locks l
-    WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = 72707369 AND l.objsubid = 1 AND NOT l.granted
+    WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND NOT l.granted
+      AND l.classid::bigint = ($2 >> 32) & 4294967295 AND l.objid::bigint = $2 & 4294967295
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.pid = $1";
 
-/// The history lock, held. It ends with its session, so with this value.
+/// Which lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LockKey(i64);
+
+impl LockKey {
+    /// That of the history: the key of Prisma Migrate.
+    pub const HISTORY: Self = Self(72_707_369);
+
+    /// That of other work, by a hash of what it is.
+    pub fn of(hash: &[u8; 8]) -> Self {
+        Self(i64::from_be_bytes(*hash))
+    }
+
+    /// What it is called.
+    fn name(self) -> &'static str {
+        if self == Self::HISTORY {
+            "the history lock"
+        } else {
+            "the lock of this backfill"
+        }
+    }
+}
+
+/// The history lock, held, or another in its place. It ends with its session, so with this value.
 #[derive(Debug)]
 pub struct HistoryLock {
     session: Session,
+    key: LockKey,
 }
 
 /// A session of somebody else that waits for the lock.
@@ -128,6 +155,17 @@ impl HistoryLock {
         wait: Duration,
         events: &Events,
     ) -> Result<Self, LockError> {
+        Self::acquire_key(LockKey::HISTORY, target, application_name, wait, events).await
+    }
+
+    /// The same for a lock that may be another.
+    pub async fn acquire_key(
+        key: LockKey,
+        target: &Target,
+        application_name: &str,
+        wait: Duration,
+        events: &Events,
+    ) -> Result<Self, LockError> {
         let session = Session::open(target, application_name).await?;
         // A lock taken through a pooler would stay behind on the pooler's connection, so this is looked at first.
         if session.pooler_sign(target).await?.is_some_and(PoolerSign::is_proof) {
@@ -137,13 +175,13 @@ impl HistoryLock {
         let mut told: Option<Instant> = None;
         while !session
             .client()
-            .query_typed_one(TRY, &[])
+            .query_typed_one(TRY, &[(&key.0, Type::INT8)])
             .await?
             .try_get::<_, bool>(0)?
         {
             let waited = started.elapsed();
             if waited >= wait {
-                let holders = holders(session.client()).await?;
+                let holders = sessions(session.client(), key, true).await?;
                 return Err(LockError::Held { holders, waited });
             }
             if told.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
@@ -151,15 +189,20 @@ impl HistoryLock {
                 events.send(Event::LockWait {
                     migration: String::new(),
                     step: String::new(),
-                    waiting_for: "the history lock".to_owned(),
-                    holders: holders(session.client()).await?,
+                    waiting_for: key.name().to_owned(),
+                    holders: sessions(session.client(), key, true).await?,
                     waited_ms: millis(waited),
                 });
             }
             let pause = PAUSES.0 + PAUSES.1.mul_f64(fastrand::f64());
             tokio::time::sleep(pause.min(wait.saturating_sub(waited))).await;
         }
-        Ok(Self { session })
+        Ok(Self { session, key })
+    }
+
+    /// Which lock it is.
+    pub fn key(&self) -> LockKey {
+        self.key
     }
 
     /// The pid of the session that holds it.
@@ -179,7 +222,7 @@ impl HistoryLock {
 
     /// Sessions of others that wait for the lock inside the server, with their snapshots.
     pub async fn waiters(&self) -> Result<Vec<Holder>, tokio_postgres::Error> {
-        waiters(self.session.client()).await
+        sessions(self.session.client(), self.key, false).await
     }
 
     /// Cancels the waiters one by one, and tells what became of each.
@@ -189,7 +232,7 @@ impl HistoryLock {
             let outcome = match self
                 .session
                 .client()
-                .query_typed_opt(CANCEL, &[(&holder.pid, Type::INT4)])
+                .query_typed_opt(CANCEL, &[(&holder.pid, Type::INT4), (&self.key.0, Type::INT8)])
                 .await
             {
                 Ok(Some(_)) => Cancelled::Yes,
@@ -205,23 +248,24 @@ impl HistoryLock {
     /// Lets go, and waits until the server has done so.
     pub async fn release(self) {
         // Ending the session is enough, unless the user insisted on a pooler, which keeps the server's session.
-        let _ = tokio::time::timeout(LET_GO, self.session.client().query_typed(LET_GO_SQL, &[])).await;
+        let key = [(&self.key.0 as _, Type::INT8)];
+        let _ = tokio::time::timeout(LET_GO, self.session.client().query_typed(LET_GO_SQL, &key)).await;
         self.session.close().await;
     }
 }
 
 /// Who holds the history lock of this database.
 pub async fn holders(client: &Client) -> Result<Vec<Holder>, tokio_postgres::Error> {
-    sessions(client, true).await
+    sessions(client, LockKey::HISTORY, true).await
 }
 
 /// Who waits for the history lock of this database inside the server.
 pub async fn waiters(client: &Client) -> Result<Vec<Holder>, tokio_postgres::Error> {
-    sessions(client, false).await
+    sessions(client, LockKey::HISTORY, false).await
 }
 
-async fn sessions(client: &Client, granted: bool) -> Result<Vec<Holder>, tokio_postgres::Error> {
-    let rows = client.query_typed(SESSIONS, &[]).await?;
+async fn sessions(client: &Client, key: LockKey, granted: bool) -> Result<Vec<Holder>, tokio_postgres::Error> {
+    let rows = client.query_typed(SESSIONS, &[(&key.0, Type::INT8)]).await?;
     let chosen = rows.iter().filter(|row| row.get::<_, bool>("granted") == granted);
     chosen.map(holder).collect()
 }

@@ -124,6 +124,38 @@ pub enum Event {
         /// For rows that are changed in batches: how many a second.
         #[serde(skip_serializing_if = "Option::is_none")]
         rows_per_second: Option<u64>,
+        /// About how long it takes yet, in milliseconds, where that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        left_ms: Option<u64>,
+    },
+    /// Rows that are changed in batches wait until something is over.
+    Pause {
+        /// The migration.
+        migration: String,
+        /// The step's id.
+        step: String,
+        /// What for.
+        reason: String,
+        /// Milliseconds waited so far.
+        waited_ms: u64,
+    },
+    /// Rows were changed in batches.
+    RowsChanged {
+        /// The migration.
+        migration: String,
+        /// The step's id.
+        step: String,
+        /// How many, by this run and those before it.
+        rows: u64,
+        /// In how many batches.
+        batches: u64,
+        /// Of a hundred updates of the table since this run began, how many needed no new index entry; not the application's
+        /// apart from ours.
+        hot_percent: Option<u64>,
+        /// How much the table has grown since this run began, in bytes, without its indexes.
+        grown_bytes: i64,
+        /// Dead rows in it now, which autovacuum takes away.
+        dead_rows: u64,
     },
     /// A step is complete.
     StepFinished {

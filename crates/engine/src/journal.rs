@@ -9,7 +9,7 @@ use nonstop_core::quote::{Literal, SqlText};
 use nonstop_core::sql;
 use nonstop_core::step::Step;
 use std::collections::BTreeMap;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, Error, Row};
 
 /// What the journal says of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -117,7 +117,7 @@ pub struct Backend {
 
 /// Makes the schema and tables where they are missing. Does nothing, and needs no privilege, where they are there.
 pub async fn ensure(client: &Client) -> Result<(), Error> {
-    let present = "SELECT pg_catalog.to_regclass('nonstop.batch') IS NOT NULL AND EXISTS (
+    let present = "SELECT pg_catalog.to_regclass('nonstop.control') IS NOT NULL AND EXISTS (
         SELECT FROM pg_catalog.pg_attribute
         WHERE attrelid = pg_catalog.to_regclass('nonstop.migration') AND attname = 'takes_back')";
     if client.query_one(present, &[]).await?.get(0) {
@@ -250,16 +250,30 @@ pub fn failed(id: &str, failure: &Failure) -> SqlText {
     )
 }
 
+macro_rules! flight {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, name, checksum, plan::text, state, failure ->> 'message', \
+             pg_catalog.to_jsonb(m) ->> 'takes_back' FROM nonstop.migration m WHERE ",
+            $which,
+            " AND state IN ('running', 'undoing')"
+        )
+    };
+}
+
 /// The migration of this history that is neither done nor undone; there is at most one.
 pub async fn unfinished(client: &Client, history: &str) -> Result<Option<InFlight>, Error> {
-    let found = client
-        .query_opt(
-            "SELECT id, name, checksum, plan::text, state, failure ->> 'message', \
-                    pg_catalog.to_jsonb(m) ->> 'takes_back' \
-             FROM nonstop.migration m WHERE history = $1 AND state IN ('running', 'undoing')",
-            &[&history],
-        )
-        .await?;
+    let row = client.query_opt(flight!("history = $1"), &[&history]).await?;
+    in_flight(client, row).await
+}
+
+/// The same by its id.
+pub async fn unfinished_by_id(client: &Client, id: &str) -> Result<Option<InFlight>, Error> {
+    let row = client.query_opt(flight!("id = $1"), &[&id]).await?;
+    in_flight(client, row).await
+}
+
+async fn in_flight(client: &Client, found: Option<Row>) -> Result<Option<InFlight>, Error> {
     let Some(row) = found else { return Ok(None) };
     let id: String = row.get(0);
     let plan: Option<String> = row.get(3);
@@ -304,17 +318,19 @@ pub async fn migration_is(client: &Client, id: &str, state: MigrationState) -> R
     Ok(client.query_one(query, &[&id, &state.as_str()]).await?.get(0))
 }
 
-/// Workers of other runs that ended without saying so, and are still there.
+/// Workers of other runs that ended without saying so, and are still there. A run concerns those whose ids begin alike:
+/// deploys one another, and a backfill its own earlier runs.
 pub async fn orphans(client: &Client, run: &str) -> Result<Vec<Backend>, Error> {
     let rows = client
         .query(
             "SELECT r.worker_pid, r.worker_start::text FROM nonstop.run r \
              JOIN pg_catalog.pg_stat_activity a ON a.pid = r.worker_pid AND a.backend_start = r.worker_start \
-             WHERE r.finished_at IS NULL AND r.id <> $1",
+             WHERE r.finished_at IS NULL AND r.id <> $1 \
+             AND pg_catalog.regexp_replace(r.id, '[^-]*$', '') = pg_catalog.regexp_replace($1, '[^-]*$', '')",
             &[&run],
         )
         .await?;
-    let backend = |row: &tokio_postgres::Row| Backend {
+    let backend = |row: &Row| Backend {
         pid: row.get(0),
         start: row.get(1),
     };
@@ -331,11 +347,13 @@ pub async fn worker(client: &Client, run: &str) -> Result<Option<Backend>, Error
     }))
 }
 
-/// Marks runs that ended without saying so; only for who holds the history lock.
+/// Marks such runs that ended without saying so; only for who holds the lock of their history.
 pub fn close_dead_runs(run: &str) -> SqlText {
     sql!(
         "UPDATE nonstop.run SET finished_at = pg_catalog.clock_timestamp(), outcome = 'died' \
-         WHERE finished_at IS NULL AND id <> {}",
+         WHERE finished_at IS NULL AND id <> {} \
+         AND pg_catalog.regexp_replace(id, '[^-]*$', '') = pg_catalog.regexp_replace({}, '[^-]*$', '')",
+        Literal(run),
         Literal(run)
     )
 }

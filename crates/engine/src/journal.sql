@@ -70,3 +70,11 @@ CREATE TABLE IF NOT EXISTS nonstop.batch (
     PRIMARY KEY (migration, step, number),
     FOREIGN KEY (migration, step) REFERENCES nonstop.progress ON DELETE CASCADE
 );
+
+-- What a change of rows in batches keeps to, and whether it may go on: as its user wants it now, read at each look.
+CREATE TABLE IF NOT EXISTS nonstop.control (
+    migration text PRIMARY KEY REFERENCES nonstop.migration ON DELETE CASCADE,
+    limits    jsonb NOT NULL,
+    paused    boolean NOT NULL DEFAULT false,
+    cancelled boolean NOT NULL DEFAULT false
+);

@@ -29,4 +29,5 @@ mod batches;
 mod steps;
 pub mod deploy;
 pub mod trace;
+pub mod backfill;
 pub mod load;

@@ -273,6 +273,7 @@ impl Watched {
                     done: progress.done,
                     total: progress.total,
                     rows_per_second: None,
+                    left_ms: None,
                 });
             }
         }

@@ -2,7 +2,7 @@
 
 use super::database;
 use super::progress::Teller;
-use crate::args::{Format, OnFailure, PolicyArgs};
+use crate::args::{Format, LimitArgs, OnFailure, PolicyArgs};
 use crate::config::{ConfigFile, Settings};
 use crate::duration::Span;
 use crate::exit::{Exit, Problem};
@@ -50,6 +50,9 @@ pub struct RunArgs {
     /// How to tell it: for people, or JSON Lines
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
+    /// What changes of rows in batches keep to.
+    #[command(flatten)]
+    pub limits: LimitArgs,
 }
 
 impl RunArgs {
@@ -66,6 +69,7 @@ impl RunArgs {
             wait: self.wait.or(file.wait).map_or(defaults.wait, |span| span.0),
             patience: self.patience.or(file.patience).map_or(defaults.patience, |span| span.0),
             skip: super::or_file(&self.skip, file.skip.as_ref()),
+            limits: self.limits.over(defaults.limits)?,
         };
         database::known_gates(&options.skip)?;
         Ok(options)
@@ -132,7 +136,7 @@ pub(super) fn exit_of_refusals<'a>(rules: impl Iterator<Item = &'a str>) -> Opti
 }
 
 /// The first signal asks the run to stop where nothing is half done; the second does not ask.
-async fn interrupted_twice(switch: &StopSwitch, terminal: Terminal) {
+pub(super) async fn interrupted_twice(switch: &StopSwitch, terminal: Terminal) {
     interrupted().await;
     switch.stop();
     terminal.note("\nStopping where nothing is half done; once more to stop at once.");

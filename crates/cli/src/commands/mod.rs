@@ -2,6 +2,7 @@
 
 mod database;
 mod progress;
+pub mod backfill;
 pub mod baseline;
 pub mod check;
 pub mod completions;
@@ -40,6 +41,7 @@ pub(crate) fn execute(
         Command::Status(args) => status::run(args, &settings()?, terminal),
         Command::Resolve(args) => resolve::run(args, &settings()?, terminal),
         Command::Baseline(args) => baseline::run(args, &settings()?, terminal),
+        Command::Backfill(args) => backfill::run(args, &settings()?, terminal),
         Command::Check(args) => check::run(args, &settings()?, terminal),
         Command::Fix(args) => fix::run(args, &settings()?, terminal),
         Command::Preflight(args) => preflight::run(args, &settings()?, terminal),

@@ -3,6 +3,7 @@
 //! A reader that has had enough stops nothing: a deploy goes on when its output is closed.
 
 use crate::args::Format;
+use crate::duration::in_words;
 use crate::exit::Exit;
 use crate::formats::human::events::{Places, Story};
 use crate::formats::human::one_line;
@@ -23,6 +24,8 @@ pub(super) struct Teller {
     bar: Option<ProgressBar>,
     /// Whether a migration failed because its SQL does not parse.
     is_syntax_error: Mutex<bool>,
+    /// Whether the last event is told as the result.
+    concludes: bool,
 }
 
 impl Teller {
@@ -39,6 +42,17 @@ impl Teller {
                 bar
             }),
             is_syntax_error: Mutex::new(false),
+            concludes: true,
+        }
+    }
+
+    /// For a backfill, whose end is told by whoever ran it.
+    pub(super) fn of_backfill(format: Format, terminal: Terminal) -> Self {
+        let story = Story::new(terminal.verbosity).of_backfill();
+        Self {
+            story: Mutex::new(story),
+            concludes: false,
+            ..Self::new(format, terminal, Places::default())
         }
     }
 
@@ -65,7 +79,7 @@ impl Teller {
             self.end();
             // Said as an error where there is one, by whoever ends the process.
             let line = self.story.lock().ok().and_then(|story| story.conclusion(event));
-            if let Some(line) = line.filter(|_| self.terminal.verbosity > Verbosity::Quiet) {
+            if let Some(line) = line.filter(|_| self.concludes && self.terminal.verbosity > Verbosity::Quiet) {
                 let _ = writeln!(self.terminal.out(), "{line}");
             }
             return;
@@ -128,6 +142,7 @@ fn show(bar: &ProgressBar, event: &Event) {
             done,
             total,
             rows_per_second,
+            left_ms,
             ..
         } => {
             // A wait has lockers for units; its measure says nothing.
@@ -139,10 +154,11 @@ fn show(bar: &ProgressBar, event: &Event) {
                 bar.set_style(spinner());
             }
             bar.set_message(match rows_per_second {
-                Some(rate) => format!("{phase}, {rate} a second, about {} left", total.saturating_sub(*done)),
+                Some(rate) => rate_words(phase, *rate, total.saturating_sub(*done), *left_ms),
                 None => phase.clone(),
             });
         }
+        Event::Pause { reason, .. } => bar.set_message(format!("waiting: {reason}")),
         Event::StepFinished { .. } | Event::MigrationFinished { .. } | Event::MigrationFailed { .. } => {
             bar.disable_steady_tick();
             bar.set_style(spinner());
@@ -150,6 +166,11 @@ fn show(bar: &ProgressBar, event: &Event) {
         }
         _ => {}
     }
+}
+
+fn rate_words(phase: &str, rate: u64, left: u64, left_ms: Option<u64>) -> String {
+    let time = left_ms.map_or_else(String::new, |ms| format!(", {}", in_words(Duration::from_millis(ms))));
+    format!("{phase}, {rate} a second, about {left} left{time}")
 }
 
 fn spinner() -> ProgressStyle {

@@ -4,11 +4,13 @@
 //! number of rows whatever the condition finds, and a row that was changed is never met again.
 
 mod key;
+mod limits;
 mod pace;
 mod text;
 mod trail;
 
 pub use key::{Key, key_of};
+pub use limits::{Hold, Limits};
 pub use pace::{BatchPace, Load, Rest, rest};
 pub use trail::Trail;
 

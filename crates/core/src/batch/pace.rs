@@ -1,13 +1,12 @@
 //! How many rows at once, and how long to rest between two batches. Pure: what was seen goes in.
 
+use super::{Hold, Limits};
 use std::time::Duration;
 
 /// Rows of the first batch.
 const FIRST: u64 = 1_000;
 const LEAST: u64 = 100;
 const MOST: u64 = 50_000;
-/// A batch is aimed to take this long, or three quarters of what anybody may wait, if that is less.
-const TARGET: Duration = Duration::from_millis(150);
 /// The share of its working time that it rests while others are at work.
 const NICE: f64 = 0.25;
 /// The same when somebody has waited for it.
@@ -22,16 +21,29 @@ pub struct BatchPace {
     most: u64,
     target: Duration,
     failures: u32,
+    fixed: Option<u64>,
 }
 
 impl BatchPace {
-    /// Nothing done yet. With `fixed` the size only ever goes below it when a batch fails.
-    pub fn new(max_block: Duration, fixed: Option<u64>) -> Self {
+    /// Nothing done yet. With a size that is given it only ever goes below it when a batch fails.
+    pub fn new(max_block: Duration, limits: &Limits) -> Self {
+        let fixed = limits.batch_size.map(|size| size.max(1));
         Self {
             size: fixed.unwrap_or(FIRST),
             most: fixed.unwrap_or(MOST),
-            target: TARGET.min(max_block * 3 / 4),
+            target: limits.target.min(max_block * 3 / 4),
             failures: 0,
+            fixed,
+        }
+    }
+
+    /// The limits may have changed: what was learnt stays where it still fits.
+    pub fn keep_to(&mut self, max_block: Duration, limits: &Limits) {
+        let new = Self::new(max_block, limits);
+        self.target = new.target;
+        if self.fixed != new.fixed {
+            self.size = new.fixed.unwrap_or_else(|| self.size.clamp(LEAST, MOST));
+            (self.fixed, self.most) = (new.fixed, new.most);
         }
     }
 
@@ -77,7 +89,7 @@ impl BatchPace {
 }
 
 /// What is seen of the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Load {
     /// Sessions of others that are at work.
     pub active: u32,
@@ -85,45 +97,77 @@ pub struct Load {
     pub waited_for: bool,
     /// How far the slowest replica is behind.
     pub lag: Option<Duration>,
+    /// How many bytes of WAL the replication slots hold back, the one that holds back most.
+    pub retained: Option<u64>,
+    /// Whether the user's own condition is true.
+    pub condition: bool,
+    /// Whether the user has paused it.
+    pub paused: bool,
 }
 
 /// What comes before the next batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rest {
     /// So long a rest.
     For(Duration),
-    /// A replica is too far behind: nothing is done until it is not.
-    Replica(Duration),
+    /// Nothing is done until this is over.
+    Until(Hold),
 }
 
-/// What comes before the next batch, when the last one took so long and replicas may be `most` behind.
-pub fn rest(took: Duration, load: Load, most: Duration) -> Rest {
-    if let Some(lag) = load.lag.filter(|lag| *lag > most) {
-        return Rest::Replica(lag);
+/// What comes before the next batch, when the last one took so long.
+pub fn rest(took: Duration, load: &Load, limits: &Limits) -> Rest {
+    if let Some(hold) = hold(load, limits) {
+        return Rest::Until(hold);
     }
     // From half of the limit on it slows down, up to a rest as long as the work.
     let behind = load.lag.map_or(0.0, |lag| {
-        let share = lag.as_secs_f64() / most.as_secs_f64().max(0.001);
+        let share = lag.as_secs_f64() / limits.max_lag.as_secs_f64().max(0.001);
         ((share - 0.5) * 2.0).clamp(0.0, 1.0)
     });
-    let others = match (load.waited_for, load.active) {
-        (true, _) => KIND,
-        (false, 0) => 0.0,
-        (false, _) => NICE,
-    };
-    Rest::For(took.mul_f64(others.max(behind)).min(LONGEST_REST))
+    let nice = limits.nice.unwrap_or(if load.active == 0 { 0.0 } else { NICE });
+    let others = if load.waited_for { nice.max(KIND) } else { nice };
+    // What the user has asked for is not cut short.
+    let longest = LONGEST_REST.max(took.mul_f64(limits.nice.unwrap_or(0.0)));
+    Rest::For(took.mul_f64(others.max(behind)).min(longest))
+}
+
+fn hold(load: &Load, limits: &Limits) -> Option<Hold> {
+    if load.paused {
+        return Some(Hold::User);
+    }
+    if let Some(lag) = load.lag.filter(|lag| *lag > limits.max_lag) {
+        return Some(Hold::Replica(lag, limits.max_lag));
+    }
+    if let (Some(bytes), Some(most)) = (load.retained, limits.max_retained)
+        && bytes > most
+    {
+        return Some(Hold::Slot(bytes, most));
+    }
+    if let Some(most) = limits.max_active.filter(|most| load.active > *most) {
+        return Some(Hold::Active(load.active, most));
+    }
+    let condition = limits.pause_while.as_ref().filter(|_| load.condition);
+    condition.map(|condition| Hold::Condition(condition.clone()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quote::SqlText;
     use proptest::prelude::*;
 
     const MS: Duration = Duration::from_millis(1);
 
+    fn of_size(size: u64) -> Limits {
+        Limits {
+            batch_size: Some(size),
+            ..Limits::default()
+        }
+    }
+
     #[test]
     fn a_batch_grows_to_its_time_and_shrinks_when_it_fails() {
-        let mut pace = BatchPace::new(200 * MS, None);
+        let mut pace = BatchPace::new(200 * MS, &Limits::default());
         pace.done(true, 15 * MS);
         assert_eq!(pace.size(), 2_000);
         pace.done(true, 100 * MS);
@@ -138,40 +182,79 @@ mod tests {
 
     #[test]
     fn a_fixed_size_stays() {
-        let mut pace = BatchPace::new(200 * MS, Some(7));
+        let mut pace = BatchPace::new(200 * MS, &of_size(7));
         pace.done(true, MS);
         assert_eq!(pace.size(), 7);
         pace.failed(0.0);
         assert_eq!(pace.size(), 7, "already as small as may be");
-        let mut large = BatchPace::new(200 * MS, Some(2_000));
+        let mut large = BatchPace::new(200 * MS, &of_size(2_000));
         large.failed(0.0);
         assert_eq!(large.size(), 1_000);
     }
 
     #[test]
-    fn alone_it_does_not_rest_and_behind_a_replica_it_stops() {
+    fn limits_may_change_on_the_way() {
+        let mut pace = BatchPace::new(200 * MS, &Limits::default());
+        pace.done(true, 15 * MS);
+        pace.keep_to(200 * MS, &Limits::default());
+        assert_eq!(pace.size(), 2_000, "nothing has changed");
+        pace.keep_to(200 * MS, &of_size(10));
+        assert_eq!(pace.size(), 10);
+        pace.keep_to(200 * MS, &Limits::default());
+        assert_eq!(pace.size(), LEAST);
+    }
+
+    #[test]
+    fn alone_it_does_not_rest_and_behind_a_limit_it_stops() {
+        let limits = Limits {
+            max_lag: 1_000 * MS,
+            max_retained: Some(100),
+            max_active: Some(5),
+            pause_while: Some(SqlText::verbatim("true")),
+            ..Limits::default()
+        };
+        let rests = |load: Load| rest(100 * MS, &load, &limits);
         let of = |active, waited_for, lag| {
-            rest(
-                100 * MS,
-                Load {
-                    active,
-                    waited_for,
-                    lag,
-                },
-                1_000 * MS,
-            )
+            rests(Load {
+                active,
+                waited_for,
+                lag,
+                ..Load::default()
+            })
         };
         assert_eq!(of(0, false, None), Rest::For(Duration::ZERO));
         assert_eq!(of(3, false, None), Rest::For(25 * MS));
         assert_eq!(of(3, true, None), Rest::For(100 * MS));
         assert_eq!(of(0, false, Some(750 * MS)), Rest::For(50 * MS));
-        assert_eq!(of(0, false, Some(1_001 * MS)), Rest::Replica(1_001 * MS));
+        let too_far = Hold::Replica(1_001 * MS, 1_000 * MS);
+        assert_eq!(of(0, false, Some(1_001 * MS)), Rest::Until(too_far));
+        assert_eq!(of(6, false, None), Rest::Until(Hold::Active(6, 5)));
+        let retained = Load {
+            retained: Some(101),
+            ..Load::default()
+        };
+        assert_eq!(rests(retained), Rest::Until(Hold::Slot(101, 100)));
+        let condition = Load {
+            condition: true,
+            ..Load::default()
+        };
+        assert!(matches!(rests(condition), Rest::Until(Hold::Condition(_))));
+        let paused = Load {
+            paused: true,
+            ..Load::default()
+        };
+        assert_eq!(rests(paused), Rest::Until(Hold::User));
+        let nice = Limits {
+            nice: Some(2.0),
+            ..Limits::default()
+        };
+        assert_eq!(rest(100 * MS, &Load::default(), &nice), Rest::For(200 * MS));
     }
 
     proptest! {
         #[test]
         fn the_size_stays_in_its_range(times in prop::collection::vec(0_u64..5_000, 0..50), fails in prop::collection::vec(any::<bool>(), 50)) {
-            let mut pace = BatchPace::new(200 * MS, None);
+            let mut pace = BatchPace::new(200 * MS, &Limits::default());
             for (ms, fails) in times.iter().zip(fails) {
                 if fails {
                     prop_assert!(pace.failed(1.0) <= LONGEST_REST);

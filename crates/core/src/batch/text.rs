@@ -34,19 +34,30 @@ impl Batch {
         )
     }
 
-    /// The bound of the next so many rows, and how many there are. No row: none is left.
+    /// The last of the next so many rows. No row: fewer are left.
     pub fn next_bound(&self, keys: &[String], after: Option<&Position>, end: &Position, rows: u64) -> SqlText {
         let window = within(&sql!("{}", Ident("t")), keys, after, end);
         let list = columns(&sql!("{}", Ident("t")), keys);
         sql!(
-            "SELECT {}, count(*) OVER () FROM (SELECT {} FROM {} AS \"t\" WHERE {} ORDER BY {} LIMIT {}) AS w \
-             ORDER BY {} LIMIT 1",
-            Idents(keys),
+            "SELECT {} FROM {} AS \"t\" WHERE {} ORDER BY {} OFFSET {} LIMIT 1",
             List(&list),
             self.table,
             window,
             List(&list),
-            rows,
+            rows.saturating_sub(1)
+        )
+    }
+
+    /// The last of the rows that are left, and how many they are. No row: none is.
+    pub fn last_bound(&self, keys: &[String], after: Option<&Position>, end: &Position) -> SqlText {
+        let window = within(&sql!("{}", Ident("t")), keys, after, end);
+        let list = columns(&sql!("{}", Ident("t")), keys);
+        sql!(
+            "SELECT {}, count(*) OVER () FROM (SELECT {} FROM {} AS \"t\" WHERE {}) AS w ORDER BY {} LIMIT 1",
+            Idents(keys),
+            List(&list),
+            self.table,
+            window,
             descending(keys)
         )
     }
@@ -185,11 +196,16 @@ mod tests {
             batch.end().as_str(),
             "SELECT \"id\" FROM \"public\".\"T\" ORDER BY \"id\" DESC LIMIT 1"
         );
-        let next = batch.next_bound(&strings(&["id"]), Some(&strings(&["9"])), &strings(&["99"]), 50);
+        let (id, from, to) = (strings(&["id"]), strings(&["9"]), strings(&["99"]));
         assert_eq!(
-            next.as_str(),
+            batch.next_bound(&id, Some(&from), &to, 50).as_str(),
+            "SELECT \"t\".\"id\" FROM \"public\".\"T\" AS \"t\" WHERE \"t\".\"id\" > '9' AND \"t\".\"id\" <= '99' \
+             ORDER BY \"t\".\"id\" OFFSET 49 LIMIT 1"
+        );
+        assert_eq!(
+            batch.last_bound(&id, Some(&from), &to).as_str(),
             "SELECT \"id\", count(*) OVER () FROM (SELECT \"t\".\"id\" FROM \"public\".\"T\" AS \"t\" \
-             WHERE \"t\".\"id\" > '9' AND \"t\".\"id\" <= '99' ORDER BY \"t\".\"id\" LIMIT 50) AS w ORDER BY \"id\" DESC LIMIT 1"
+             WHERE \"t\".\"id\" > '9' AND \"t\".\"id\" <= '99') AS w ORDER BY \"id\" DESC LIMIT 1"
         );
     }
 

@@ -7,18 +7,21 @@ use crate::failure::SqlError;
 use crate::journal::{self, StepState};
 use crate::message;
 use crate::worker::{Broken, Place, StepError, Worker, answered, tell};
-use nonstop_core::batch::{Batch, BatchPace, Key, Position, Window};
+use nonstop_core::batch::{Batch, BatchPace, Key, Limits, Position, Window};
 use nonstop_core::pace::Fault;
 use nonstop_core::quote::SqlText;
 use nonstop_core::sql;
 use nonstop_core::step::{LockTimeout, Step};
 use std::time::{Duration, Instant};
 
+pub(crate) mod control;
 mod look;
 mod progress;
+mod traces;
 
 use look::{Lookout, sleep};
 use progress::{Owner, Progress, Turn, positions};
+use traces::Traces;
 
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(250);
@@ -42,17 +45,20 @@ pub(crate) async fn run(
     let Some(progress) = begun(worker, owner, batch).await? else {
         return Ok(());
     };
+    worker.record(&control::set(id, worker.limits.clone().as_ref())).await?;
     failpoint::pass("batches-begun").await;
+    let before = Traces::read(worker, &batch.table).await;
+    let limits = worker.limits.clone().unwrap_or_default();
     let mut work = Work {
         mute: batch.silent && may_mute(worker).await?,
-        pace: BatchPace::new(worker.bounds.max_block(), batch.size),
-        lookout: Lookout::new(),
+        pace: BatchPace::new(worker.bounds.max_block(), &of_batch(&limits, batch)),
+        lookout: Lookout::new(id, limits),
         began: (Instant::now(), progress.seen),
         told: Instant::now(),
         failing: None,
         // Of a pass that was cut off it is not known.
         pass_changed: progress.place.is_some(),
-        waited: Duration::ZERO,
+        waited: None,
         owner,
         place,
         step,
@@ -63,8 +69,22 @@ pub(crate) async fn run(
     failpoint::pass("batches-done").await;
     if work.progress.changed > 0 {
         analyze(worker, place, batch).await?;
+        work.sum_up(worker, before).await;
     }
     Ok(())
+}
+
+/// The size that the file gives to a statement stands, unless a user has given another one since.
+fn of_batch(limits: &Limits, batch: &Batch) -> Limits {
+    Limits {
+        batch_size: limits.batch_size.or(batch.size),
+        ..limits.clone()
+    }
+}
+
+/// Runs a user's own condition once, so that one that cannot be run is known before anything is done.
+pub(crate) async fn try_condition(worker: &mut Worker<'_>, condition: &SqlText) -> Result<(), StepError> {
+    look::holds(worker, condition).await.map(|_| ())
 }
 
 /// Whether a step of batches, as far as it came, has changed anything.
@@ -168,8 +188,8 @@ struct Work<'w> {
     told: Instant,
     /// Since when the same batch fails.
     failing: Option<Instant>,
-    /// How long was rested since the last batch.
-    waited: Duration,
+    /// How long was rested since the last batch; `None` before the first look.
+    waited: Option<Duration>,
 }
 
 impl Work<'_> {
@@ -179,6 +199,12 @@ impl Work<'_> {
                 return Err(StepError::Stopped);
             }
             worker.check_lock().await?;
+            if self.waited.is_none() {
+                // Nothing is done before it is known that it may be.
+                self.waited = Some(self.lookout.rest(worker, self.place, Duration::ZERO, false).await?);
+            }
+            let limits = of_batch(&self.lookout.limits, self.batch);
+            self.pace.keep_to(worker.bounds.max_block(), &limits);
             let Some((window, rows)) = self.next(worker).await? else {
                 if self.is_settled() || !self.pass_again(worker).await? {
                     return Ok(());
@@ -221,16 +247,23 @@ impl Work<'_> {
             return Ok(self.next_pages());
         };
         let size = self.pace.size();
+        let whole = |row: Vec<Option<String>>, rows: u64| {
+            let upto = row.into_iter().collect::<Option<Position>>();
+            upto.map(|upto| {
+                let after = place.clone();
+                (Window { after, upto }, rows)
+            })
+        };
         let bound = self.batch.next_bound(keys, place.as_ref(), ending, size);
+        if let Some(row) = ask(worker, &bound).await?.into_iter().next() {
+            return Ok(whole(row, size));
+        }
+        let bound = self.batch.last_bound(keys, place.as_ref(), ending);
         let Some(mut row) = ask(worker, &bound).await?.into_iter().next() else {
             return Ok(None);
         };
         let rows = row.pop().flatten().and_then(|count| count.parse().ok()).unwrap_or(size);
-        let upto = row.into_iter().collect::<Option<Position>>();
-        Ok(upto.map(|upto| {
-            let after = place.clone();
-            (Window { after, upto }, rows)
-        }))
+        Ok(whole(row, rows))
     }
 
     /// As many pages as hold about so many rows.
@@ -264,7 +297,7 @@ impl Work<'_> {
             window,
             number,
             rows,
-            waited: self.waited,
+            waited: self.waited.unwrap_or_default(),
             queueing: LockTimeout(worker.bounds.max_block() / 2),
             mute: self.mute,
         };
@@ -284,10 +317,8 @@ impl Work<'_> {
                 self.pace.done(window.upto != self.progress.ending, took);
                 self.failing = None;
                 self.tell(worker);
-                self.waited = self
-                    .lookout
-                    .rest(worker, self.place, took, verdict.stood_in_the_way)
-                    .await?;
+                let rested = self.lookout.rest(worker, self.place, took, verdict.stood_in_the_way);
+                self.waited = Some(rested.await?);
                 Ok(())
             }
             Err(error) => self.recover(worker, window, Broken { error, verdict }).await,
@@ -325,7 +356,7 @@ impl Work<'_> {
         }
         let pause = self.pace.failed(fastrand::f64());
         tell(worker, self.place, &broken, self.pace.failures(), pause);
-        self.waited += pause;
+        self.waited = Some(self.waited.unwrap_or_default() + pause);
         sleep(worker, pause).await
     }
 
@@ -368,6 +399,26 @@ impl Work<'_> {
             done,
             total,
             rows_per_second: Some(rate),
+            left_ms: ((total - done) * 1_000).checked_div(rate),
+        });
+    }
+
+    /// What was done, and what it left behind.
+    async fn sum_up(&self, worker: &Worker<'_>, before: Option<Traces>) {
+        let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
+        let after = Traces::read(worker, &self.batch.table).await;
+        let (hot_percent, grown_bytes, dead_rows) = match (after, before) {
+            (Some(after), Some(before)) => after.since(before),
+            _ => (None, 0, 0),
+        };
+        worker.events.send(Event::RowsChanged {
+            migration: self.place.migration.clone(),
+            step: self.place.step.clone(),
+            rows: unsigned(self.progress.changed),
+            batches: unsigned(self.progress.batches),
+            hot_percent,
+            grown_bytes,
+            dead_rows,
         });
     }
 }

@@ -237,7 +237,8 @@ impl<'o> Order<'o> {
         }
         journal::ensure(session.client()).await?;
         let pace = (Bounds::new(self.options.plan.max_block), self.options.patience);
-        let worker = Worker::new(self.target, &run, session, lock, pace, (self.events, stop)).await?;
+        let mut worker = Worker::new(self.target, &run, session, lock, pace, (self.events, stop)).await?;
+        worker.limits = Some(self.options.limits.clone());
         let mut run = Run {
             worker,
             history: &self.history,

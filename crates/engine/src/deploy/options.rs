@@ -1,5 +1,6 @@
 //! What the user set about a run.
 
+use nonstop_core::batch::Limits;
 use nonstop_core::settings::PlanSettings;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub struct DeployOptions {
     pub patience: Duration,
     /// Gates to pass over.
     pub skip: Vec<String>,
+    /// What changes of rows in batches keep to.
+    pub limits: Limits,
 }
 
 /// What becomes of a migration that fails in the middle.
@@ -41,6 +44,7 @@ impl Default for DeployOptions {
             wait: Duration::from_secs(60),
             patience: Duration::from_secs(600),
             skip: Vec::new(),
+            limits: Limits::default(),
         }
     }
 }

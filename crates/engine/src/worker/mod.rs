@@ -1,6 +1,6 @@
 //! The session that does the work, with its watchdog and the history lock, and how it comes back after a cut.
 
-use crate::advisory::{Cancelled, HistoryLock, LockError, holder_in_words};
+use crate::advisory::{Cancelled, HistoryLock, LockError, LockKey, holder_in_words};
 use crate::event::{Event, Events, Failure};
 use crate::failure::SqlError;
 use crate::journal::{self, Backend};
@@ -9,6 +9,7 @@ use crate::session::Session;
 use crate::stop::Stop;
 use crate::target::Target;
 use crate::watchdog::{Duty, Verdict, Watchdog};
+use nonstop_core::batch::Limits;
 use nonstop_core::pace::{Bounds, Fault, Retry};
 use nonstop_core::quote::SqlText;
 use nonstop_core::sql;
@@ -87,7 +88,10 @@ pub(crate) struct Worker<'a> {
     backend: Option<Backend>,
     watchdog: Watchdog,
     lock: Option<HistoryLock>,
+    key: LockKey,
     probed: Instant,
+    /// What batches keep to; `None`: what the database says.
+    pub limits: Option<Limits>,
 }
 
 /// A question about the state of things, with a deadline.
@@ -126,8 +130,10 @@ impl<'a> Worker<'a> {
             stop: stop.clone(),
             backend: None,
             watchdog,
+            key: lock.key(),
             lock: Some(lock),
             probed: Instant::now(),
+            limits: None,
         })
     }
 
@@ -294,7 +300,7 @@ impl<'a> Worker<'a> {
             answered(self.session.client().execute(end, &[&lock.pid(), &name])).await?;
         }
         self.probed = Instant::now();
-        let again = HistoryLock::acquire(self.target, &name, ORPHAN_LIMIT, &self.events).await;
+        let again = HistoryLock::acquire_key(self.key, self.target, &name, ORPHAN_LIMIT, &self.events).await;
         self.lock = Some(again.map_err(|error| match error {
             LockError::Held { .. } => DeployError::LockLost(error),
             other => DeployError::HistoryLock(other),

@@ -25,6 +25,17 @@ pub struct Story {
     /// How often the watchdog has cancelled this step.
     cancels: u32,
     places: Places,
+    /// What goes on where something stopped.
+    way_on: WayOn,
+}
+
+/// What goes on where something stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WayOn {
+    /// The verb that ran.
+    SameVerb,
+    /// Whoever ran it says so.
+    Elsewhere,
 }
 
 /// Where statements stand: the migrations' files by name.
@@ -76,7 +87,14 @@ impl Story {
             progress: None,
             cancels: 0,
             places: Places::default(),
+            way_on: WayOn::SameVerb,
         }
+    }
+
+    /// For a backfill, whose ways on its end tells.
+    pub fn of_backfill(mut self) -> Self {
+        self.way_on = WayOn::Elsewhere;
+        self
     }
 
     /// With the files, so that a failed statement has its place.
@@ -157,8 +175,34 @@ impl Story {
                 done,
                 total,
                 rows_per_second,
+                left_ms,
                 ..
-            } => self.progress_line(phase, (*done, *total), *rows_per_second),
+            } => self.progress_line(phase, (*done, *total), (*rows_per_second, *left_ms)),
+            Event::Pause { reason, waited_ms, .. } => self.pause_line(reason, *waited_ms),
+            Event::RowsChanged {
+                rows,
+                batches,
+                hot_percent,
+                grown_bytes,
+                dead_rows,
+                ..
+            } => {
+                let batches = if *batches == 1 {
+                    "1 batch".to_owned()
+                } else {
+                    format!("{batches} batches")
+                };
+                let changed = format!("{rows} rows changed in {batches}");
+                let hot = hot_percent.map(|share| format!("; {share} % of the updates touched no index"));
+                let grown = format!(
+                    "; the table grew by {} MiB, {dead_rows} dead rows are autovacuum's",
+                    grown_bytes >> 20
+                );
+                Some(styled(
+                    DIM,
+                    format!("      {changed}{}{grown}", hot.unwrap_or_default()),
+                ))
+            }
             Event::StepFinished { duration_ms, .. } => (*duration_ms >= 1_000 || self.verbosity == Verbosity::Verbose)
                 .then(|| styled(DIM, format!("      done in {}", words(*duration_ms)))),
             Event::StepUndone { step, .. } => Some(format!("  step {step} undone")),
@@ -178,12 +222,13 @@ impl Story {
                 resumable,
             } => {
                 let place = self.places.find(migration, error.statement.as_deref());
+                let way_on = (*resumable).then_some(self.way_on);
                 Some(failure(
                     (migration, self.direction),
                     error,
                     place.as_ref(),
                     undone,
-                    *resumable,
+                    way_on,
                 ))
             }
             Event::Warning { migration, message } => {
@@ -274,7 +319,27 @@ impl Story {
         ))
     }
 
-    fn progress_line(&mut self, phase: &str, (done, total): (u64, u64), rate: Option<u64>) -> Option<String> {
+    /// When the reason changes, and now and then.
+    fn pause_line(&mut self, reason: &str, waited_ms: u64) -> Option<String> {
+        // The figures in it change with each look.
+        let key: String = reason.chars().filter(|ch| !ch.is_ascii_digit()).collect();
+        if let Some((told, at)) = &self.wait
+            && *told == key
+            && waited_ms > *at
+            && waited_ms < at.saturating_add(REPEAT_WAIT_MS)
+        {
+            return None;
+        }
+        self.wait = Some((key, waited_ms));
+        Some(format!("      waiting: {reason}; {} so far", words(waited_ms)))
+    }
+
+    fn progress_line(
+        &mut self,
+        phase: &str,
+        (done, total): (u64, u64),
+        (rate, left_ms): (Option<u64>, Option<u64>),
+    ) -> Option<String> {
         let tenth = (done.saturating_mul(10)).checked_div(total).unwrap_or(0);
         let now = (phase.to_owned(), tenth);
         if self.progress.as_ref() == Some(&now) {
@@ -285,7 +350,13 @@ impl Story {
             0 => String::new(),
             total => format!(" {} %", done.saturating_mul(100) / total),
         };
-        let rate = rate.map(|rate| format!(", {rate} rows a second, about {} left", total.saturating_sub(done)));
+        let left = left_ms.map_or_else(String::new, |ms| format!(", {}", words(ms)));
+        let rate = rate.map(|rate| {
+            format!(
+                ", {rate} rows a second, about {} left{left}",
+                total.saturating_sub(done)
+            )
+        });
         Some(styled(
             DIM,
             format!("      {phase}{percent}{}", rate.unwrap_or_default()),
@@ -347,7 +418,7 @@ fn failure(
     error: &Failure,
     place: Option<&String>,
     undone: &[String],
-    resumable: bool,
+    way_on: Option<WayOn>,
 ) -> String {
     let refusal = error.message.strip_prefix("refused ");
     let name = styled(NAME, migration);
@@ -374,7 +445,8 @@ fn failure(
     }
     let verb = direction.verb();
     let next = match direction {
-        _ if resumable => format!("`{verb}` goes on from here once the cause is gone."),
+        _ if way_on == Some(WayOn::Elsewhere) => String::new(),
+        _ if way_on.is_some() => format!("`{verb}` goes on from here once the cause is gone."),
         _ if refusal.is_some() => "Nothing of this migration was touched.".to_owned(),
         Direction::Forward => {
             format!("Nothing of this migration is left. Change its data or its file, then run `{verb}` again.")
@@ -490,6 +562,7 @@ mod tests {
             done,
             total: 1000,
             rows_per_second: None,
+            left_ms: None,
         };
         let mut story = Story::new(Verbosity::Normal);
         let told = (0..=1000).filter(|done| story.line(&progress(*done)).is_some()).count();

@@ -1,5 +1,6 @@
 //! For people: plain sentences, colour where the stream takes it (the stream strips it elsewhere).
 
+pub mod backfill;
 pub mod check;
 pub mod demo;
 pub mod events;

@@ -1,5 +1,6 @@
 //! JSON: the documents of the contract, each with its `schema`. Fields are added, never renamed.
 
+pub mod backfill;
 pub mod check;
 pub mod demo;
 pub mod event;
