@@ -287,7 +287,7 @@ async fn a_large_table_gets_safe_steps_and_a_refusal_is_explained() {
 
     project.write(
         "prisma/migrations/20240104000000_d/migration.sql",
-        "ALTER TABLE b ALTER id TYPE bigint;",
+        "ALTER TABLE b ALTER id TYPE bigint USING random();",
     );
     let refused = project.on(&database, &["deploy", "--small-rows", "0"]);
     assert_eq!(refused.code, 5, "{refused:?}");

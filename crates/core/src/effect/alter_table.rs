@@ -74,6 +74,7 @@ impl Builder<'_> {
                 using,
                 cast,
                 collate,
+                ..
             } => {
                 self.family_lock(table, only, AccessExclusive);
                 let change = TypeChange {

@@ -287,7 +287,9 @@ impl Reader<'_> {
         }
         match rewrite::rewrite(statement, effect, scene) {
             Ok(pieces) if pieces.iter().any(|piece| matches!(piece.body, Body::Batches(_))) => {
-                self.read.unfixed.push(needs_batches(effect).notice(statement, line));
+                self.read
+                    .unfixed
+                    .push(needs_batches(statement, effect, scene).notice(statement, line));
                 None
             }
             Ok(pieces) => Some(pieces),
@@ -391,13 +393,30 @@ fn later(part: &Part, scene: &Scene<'_>, made: &Made) -> Option<(Vec<Piece>, Vec
 }
 
 /// How far batches came is known only to whoever runs them.
-fn needs_batches(effect: &Effect) -> Refusal {
+fn needs_batches(statement: &Statement, effect: &Effect, scene: &Scene<'_>) -> Refusal {
     let tables: Vec<String> = effect.changes.iter().map(ToString::to_string).collect();
     let of_tables = if tables.is_empty() {
         String::new()
     } else {
         format!(" of {}", tables.join(", "))
     };
+    let retypes = |alter: &sql::AlterTable| {
+        alter
+            .actions
+            .iter()
+            .any(|own| matches!(own.kind, sql::ActionKind::AlterType { .. }))
+    };
+    if let Kind::AlterTable(alter) = &statement.kind
+        && retypes(alter)
+        && let Some(hurts) = rewrite::hazard(statement, effect, scene)
+    {
+        return Refusal {
+            help: "`nonstop deploy` fills a column of the new type in batches beside the old one, and swaps the two: no file of SQL can \
+                   make batches."
+                .to_owned(),
+            ..hurts
+        };
+    }
     Refusal {
         rule: rules::changes_many_rows::RULE.code,
         message: format!(

@@ -2,13 +2,14 @@
 
 use super::constraint::{self, family, instant};
 use super::footprint::{self, Footprint};
-use super::{Body, Instant, Piece, Refusal, Scene, as_written, fill, hazard, not_null, partition, shared_locks, undo};
+use super::{
+    Body, Instant, Piece, Refusal, Scene, as_written, fill, hazard, not_null, partition, retype, shared_locks, undo,
+};
 use crate::catalog::{Catalog, Generated};
 use crate::effect::{self, Effect};
 use crate::lock::LockMode::AccessExclusive;
 use crate::quote::{Ident, Name, SqlText};
 use crate::replay;
-use crate::rules;
 use crate::sql;
 use crate::sql::{
     Action, ActionKind, AlterTable, ColumnDef, ConstraintDef, ConstraintKindDef, Kind, ObjectKind, Statement,
@@ -29,47 +30,57 @@ pub(super) fn rewrite(
     else {
         return Ok(None);
     };
-    let changes_type = alter
-        .actions
-        .iter()
-        .any(|a| matches!(a.kind, ActionKind::AlterType { .. }));
+    let mut changed: Vec<String> = types_changed(alter).map(ToOwned::to_owned).collect();
     let mut pieces = match hazard(statement, effect, scene) {
         None => parts(statement, alter, &table, scene),
         // What has no safe form and is allowed to block is run whole: taken apart it would only block more often.
         Some(_) => match take_apart(statement, alter, &table, scene) {
             Err(_) if scene.settings.allow_blocking => None,
-            other => other?,
+            other => {
+                // A column that is made anew beside the old one is known before it takes its place.
+                let anew = |action: &&Action| {
+                    let alone = single(alter, action);
+                    hazard(&alone, &effect::effect(&alone, scene.catalog), scene).is_some()
+                };
+                let free = alter.actions.iter().filter(|action| !anew(action));
+                changed.retain(|column| {
+                    free.clone().any(
+                        |action| matches!(&action.kind, ActionKind::AlterType { column: own, .. } if own == column),
+                    )
+                });
+                other?
+            }
         },
     };
-    if changes_type && scene.is_large(&table) {
+    if !changed.is_empty() && scene.is_large(&table) {
         pieces
             .get_or_insert_with(|| vec![as_written(statement, effect, scene)])
-            .push(analyze(statement, alter, &table));
+            .push(analyze(statement, &changed, &table));
     }
     Ok(pieces)
 }
 
+/// Columns whose type a statement changes.
+fn types_changed(alter: &AlterTable) -> impl Iterator<Item = &str> {
+    alter.actions.iter().filter_map(|action| match &action.kind {
+        ActionKind::AlterType { column, .. } => Some(column.as_str()),
+        _ => None,
+    })
+}
+
 /// Every `ALTER … TYPE` drops the column's statistics: the planner guesses until they are back.
-fn analyze(statement: &Statement, alter: &AlterTable, table: &Name) -> Piece {
-    let columns: Vec<String> = alter
-        .actions
-        .iter()
-        .filter_map(|action| match &action.kind {
-            ActionKind::AlterType { column, .. } => Some(column.clone()),
-            _ => None,
-        })
-        .collect();
+fn analyze(statement: &Statement, columns: &[String], table: &Name) -> Piece {
     Piece {
         body: Body::Lone(super::Lone {
             kind: StepKind::Opaque,
-            sql: sql!("ANALYZE {} ({})", table, crate::quote::Idents(&columns)),
+            sql: sql!("ANALYZE {} ({})", table, crate::quote::Idents(columns)),
             locks: vec![super::lock(table, crate::lock::LockMode::ShareUpdateExclusive)],
             work: Work::None,
             goal: Goal::Repeatable,
             undo: Undo::Nothing,
         }),
         statement: statement.ordinal,
-        footprint: Footprint::default().columns(table, &columns),
+        footprint: Footprint::default().columns(table, columns),
         note: "a type change drops the column's statistics".to_owned(),
         part: false,
     }
@@ -253,6 +264,10 @@ fn safe_action(
 ) -> Result<Vec<Piece>, Refusal> {
     let is_fresh =
         |def: &ConstraintDef| !def.columns.is_empty() && def.columns.iter().all(|c| fresh.contains(&c.as_str()));
+    let changed: Vec<&str> = match &statement.kind {
+        Kind::AlterTable(alter) => types_changed(alter).collect(),
+        _ => Vec::new(),
+    };
     match action {
         ActionKind::AddConstraint(def) => {
             let replaces = def.name.as_ref().filter(|name| replaced.contains(&name.as_str()));
@@ -264,15 +279,7 @@ fn safe_action(
         ActionKind::AttachPartition { child, bound } => {
             partition::attach(statement.ordinal, table, child, bound, hurts, scene)
         }
-        ActionKind::AlterType { column, .. } if hurts.rule == rules::type_change_rewrites_table::RULE.code => {
-            Err(Refusal {
-                help: format!(
-                    "Add a new column of the new type beside {column}, keep the two equal by a trigger, fill it in batches, \
-                     and swap. Or allow it in a quiet hour: `--allow blocking`."
-                ),
-                ..hurts
-            })
-        }
+        ActionKind::AlterType { .. } => retype::column(statement.ordinal, table, action, &changed, &hurts, scene),
         _ => Err(hurts),
     }
 }

@@ -8,7 +8,13 @@ use crate::quote::{Ident, List, Name, SqlText};
 use crate::sql;
 use crate::step::Violation;
 
-fn piece(statement: usize, find_all: SqlText, footprint: Footprint, sqlstate: &str, message: String) -> Piece {
+pub(super) fn piece(
+    statement: usize,
+    find_all: SqlText,
+    footprint: Footprint,
+    sqlstate: &str,
+    message: String,
+) -> Piece {
     Piece {
         body: Body::Check {
             query: sql!("{} LIMIT 10", find_all),

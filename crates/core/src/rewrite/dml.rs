@@ -235,7 +235,12 @@ fn below(catalog: &Catalog, name: &Name, found: &mut BTreeSet<Name>) {
 }
 
 fn calls(dml: &Dml, catalog: &Catalog) -> Result<(), String> {
-    for function in &dml.query.functions {
+    calls_of(&dml.query.functions, catalog)
+}
+
+/// Whether functions give each row the same, in whichever transaction it has its turn.
+pub(super) fn calls_of<'a>(functions: impl IntoIterator<Item = &'a String>, catalog: &Catalog) -> Result<(), String> {
+    for function in functions {
         let volatility = function_volatility(catalog, function);
         if volatility == Volatility::Volatile {
             return Err(format!("it calls {function}(), which is volatile"));

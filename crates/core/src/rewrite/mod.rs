@@ -15,6 +15,7 @@ mod index;
 mod not_null;
 mod partition;
 mod restore;
+mod retype;
 mod undo;
 mod view;
 

@@ -8,7 +8,7 @@ mod attach;
 mod bound;
 mod foreign_key;
 
-pub(super) use attach::{attach, beside_default};
+pub(super) use attach::{attach, beside_default, read_constraint};
 pub(super) use foreign_key::foreign_key;
 
 use super::footprint::{Footprint, of_constraint, of_index};

@@ -16,7 +16,7 @@ mod table;
 pub use directive::{Directive, DirectiveError};
 pub use lower::{
     Change, Identifier, PartError, change, comments, condition, identifiers, normalised, parse, parse_function,
-    predicate, single_expression, table_name, words,
+    predicate, renamed, single_expression, table_name, words,
 };
 pub use object::*;
 pub use predicate::*;

@@ -260,6 +260,8 @@ pub enum ActionKind {
     AlterType {
         column: String,
         to: TypeRef,
+        /// The type and its COLLATE as they stand in a column's definition.
+        definition: SqlText,
         using: Option<Expression>,
         /// The type in `USING column::type`, where that is all.
         cast: Option<TypeRef>,

@@ -1,7 +1,7 @@
 //! `ALTER TABLE` and its actions.
 
 use super::super::{Action, ActionKind, AlterTable, Kind, ObjectKind, TypeRef};
-use super::definition::{column_def, constraint_def};
+use super::definition::{column_def, column_type, constraint_def};
 use super::expr::{deparse, expression, placeholder};
 use super::names::{relation, text, type_ref};
 use super::table::partition_bound;
@@ -97,6 +97,7 @@ fn action_kind(cmd: &AlterTableCmd) -> Option<ActionKind> {
             NodeEnum::ColumnDef(c) => ActionKind::AlterType {
                 column: column(),
                 to: c.type_name.as_ref().map(type_ref)?,
+                definition: column_type(c)?,
                 using: c.raw_default.as_ref().map(|e| expression(e)),
                 cast: c.raw_default.as_deref().and_then(|using| cast_of(using, &cmd.name)),
                 collate: c.coll_clause.is_some(),

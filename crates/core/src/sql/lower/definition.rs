@@ -115,6 +115,15 @@ fn hollow_column(column: &PgColumn) -> Option<SqlText> {
     column_sql(hollow)
 }
 
+/// The type and its COLLATE alone.
+pub(super) fn column_type(column: &PgColumn) -> Option<SqlText> {
+    let mut bare = column.clone();
+    bare.constraints.clear();
+    bare.raw_default = None;
+    "x".clone_into(&mut bare.colname);
+    Some(SqlText::verbatim(column_sql(bare)?.as_str().strip_prefix("x ")?))
+}
+
 /// `GENERATED … AS IDENTITY (…)`; `None` where the sequence has a name of its own.
 fn identity(column: &PgColumn, constraint: &Constraint) -> Option<SqlText> {
     let named = constraint.options.iter().any(|node| match &node.node {

@@ -99,7 +99,7 @@ fn uses(sql: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     (columns, functions)
 }
 
-fn is_name(token: Token, text: &str) -> bool {
+pub(super) fn is_name(token: Token, text: &str) -> bool {
     if matches!(token, Token::Ident | Token::Uident) {
         return true;
     }
@@ -180,7 +180,7 @@ fn value_functions(words: &[super::Word], sql: &str) -> Vec<String> {
     texts.filter(|text| known.contains(&text.as_str())).collect()
 }
 
-fn unquote(name: &str) -> String {
+pub(super) fn unquote(name: &str) -> String {
     match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(inner) => inner.replace("\"\"", "\""),
         None => name.to_lowercase(),

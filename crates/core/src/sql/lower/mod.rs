@@ -14,6 +14,7 @@ mod body;
 mod change;
 mod dynamic;
 mod query;
+mod rename;
 mod since;
 mod span;
 mod table;
@@ -24,6 +25,7 @@ pub use words::{Word as Identifier, comments, identifiers, normalised, words};
 pub use body::{parse_function, single_expression};
 pub use change::{Change, PartError, change, condition, table_name};
 pub use predicate::predicate;
+pub use rename::renamed;
 
 use super::{Directive, Kind, Script, Statement, SyntaxError, TransactionVerb};
 use super::{directive, room};
