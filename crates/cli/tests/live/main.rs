@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test file")]
 
 mod project;
+mod backfill;
 mod demo;
 mod deploy;
 mod fix;

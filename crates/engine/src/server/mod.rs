@@ -140,19 +140,49 @@ impl Server {
         })
         .await
         .map_err(|error| ServerError::io(programs.dir(), io::Error::other(error)))??;
-        let mut attempt = 1;
-        loop {
-            server.port = free_port().map_err(|source| ServerError::io(Path::new("127.0.0.1"), source))?;
-            match server.start_again().await {
-                Err(ServerError::Ended { log, .. }) if attempt < PORT_ATTEMPTS && port_was_taken(&log) => attempt += 1,
-                Err(error) => return Err(error),
-                Ok(()) => break,
-            }
-        }
+        server.start_on_free_port().await?;
         let text = sql!("ALTER ROLE postgres PASSWORD {}", Literal(&server.password));
         let client = server.connect("postgres").await?;
         client.batch_execute(text.as_str()).await?;
         Ok(server)
+    }
+
+    /// A hot standby that follows this server by streaming; this one is stopped for the moment in which it is copied.
+    pub async fn follower(&mut self) -> Result<Self, ServerError> {
+        self.stop_fast();
+        let room = Room::create(self.account)?;
+        let data = room.data_dir();
+        let copied = template::copy_tree(&self.data_dir(), &data, self.account);
+        let marked = copied.and_then(|()| std::fs::write(data.join("standby.signal"), ""));
+        marked.map_err(|source| ServerError::io(&data, source))?;
+        self.start_again().await?;
+        let source = format!(
+            "host={} port={} user=postgres application_name=follower",
+            self.socket_dir().display(),
+            self.port
+        );
+        let mut follower = Self {
+            process: Process(None),
+            room,
+            programs: self.programs.clone(),
+            account: self.account,
+            options: self.options.clone().set("primary_conninfo", source),
+            port: 0,
+            password: self.password.clone(),
+        };
+        follower.start_on_free_port().await?;
+        Ok(follower)
+    }
+
+    async fn start_on_free_port(&mut self) -> Result<(), ServerError> {
+        let mut attempt = 1;
+        loop {
+            self.port = free_port().map_err(|source| ServerError::io(Path::new("127.0.0.1"), source))?;
+            match self.start_again().await {
+                Err(ServerError::Ended { log, .. }) if attempt < PORT_ATTEMPTS && port_was_taken(&log) => attempt += 1,
+                outcome => return outcome,
+            }
+        }
     }
 
     fn prepare(programs: Programs, options: Options) -> Result<Self, ServerError> {

@@ -73,7 +73,7 @@ fn initdb(programs: &Programs, account: Option<Account>, data: &Path) -> Result<
     }
 }
 
-fn copy_tree(from: &Path, to: &Path, account: Option<Account>) -> io::Result<()> {
+pub(super) fn copy_tree(from: &Path, to: &Path, account: Option<Account>) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(to)?;
     fs::set_permissions(to, Permissions::from_mode(0o700))?;
     Account::give(account, to)?;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test file")]
 
 mod back;
+mod backfill;
 mod batches;
 mod before;
 mod faults;
