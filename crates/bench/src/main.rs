@@ -1,12 +1,13 @@
 //! `./x bench`: nonstop side by side with what people do without it, in one run on one machine.
 //!
-//! Prints Markdown, as it stands in `docs/bench.md`. With `latency`, `history` or `check` only that part.
+//! Prints Markdown, as it stands in `docs/bench.md`. With `latency`, `backfill`, `history` or `check` only that part.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "its output is for the person who runs it"
 )]
 
+mod backfill;
 mod check;
 mod history;
 mod latency;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
 }
 
 fn run(parts: &[String]) -> Result<()> {
-    const PARTS: [&str; 3] = ["latency", "history", "check"];
+    const PARTS: [&str; 4] = ["latency", "backfill", "history", "check"];
     if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
         bail!("there is no part `{unknown}`; the parts are {}", PARTS.join(", "));
     }
@@ -52,6 +53,9 @@ fn run(parts: &[String]) -> Result<()> {
         .build()?;
     if wanted("latency") {
         runtime.block_on(latency::run(&programs))?;
+    }
+    if wanted("backfill") {
+        runtime.block_on(backfill::run(&programs))?;
     }
     if wanted("history") {
         runtime.block_on(history::run(&programs))?;

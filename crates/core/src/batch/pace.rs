@@ -91,8 +91,10 @@ impl BatchPace {
 /// What is seen of the others.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Load {
-    /// Sessions of others that are at work.
+    /// Sessions of others that are at work at this moment.
     pub active: u32,
+    /// Whether others were at work of late: an application that asks quickly is seldom met in the act.
+    pub busy: bool,
     /// Whether somebody waited for the last batch.
     pub waited_for: bool,
     /// How far the slowest replica is behind.
@@ -124,7 +126,7 @@ pub fn rest(took: Duration, load: &Load, limits: &Limits) -> Rest {
         let share = lag.as_secs_f64() / limits.max_lag.as_secs_f64().max(0.001);
         ((share - 0.5) * 2.0).clamp(0.0, 1.0)
     });
-    let nice = limits.nice.unwrap_or(if load.active == 0 { 0.0 } else { NICE });
+    let nice = limits.nice.unwrap_or(if load.busy { NICE } else { 0.0 });
     let others = if load.waited_for { nice.max(KIND) } else { nice };
     // What the user has asked for is not cut short.
     let longest = LONGEST_REST.max(took.mul_f64(limits.nice.unwrap_or(0.0)));
@@ -217,6 +219,7 @@ mod tests {
         let of = |active, waited_for, lag| {
             rests(Load {
                 active,
+                busy: active > 0,
                 waited_for,
                 lag,
                 ..Load::default()

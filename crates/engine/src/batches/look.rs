@@ -23,9 +23,7 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 // Whoever may not see another's session or replica sees NULL, and nothing is made of it. What takes a backup or only stores
 // the WAL has no place up to which it has replayed.
 const LOOK: &str = "
-    SELECT (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE state = 'active'
-              AND backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()
-              AND application_name <> pg_catalog.current_setting('application_name'))::int,
+    SELECT others.active, others.busy,
            (pg_catalog.pg_current_wal_lsn() - '0/0'::pg_lsn)::text,
            (SELECT max(pg_catalog.pg_current_wal_lsn() - restart_lsn) FROM pg_catalog.pg_replication_slots)::text,
            ARRAY(SELECT concat_ws(' ', application_name, client_addr) FROM pg_catalog.pg_stat_replication
@@ -33,7 +31,11 @@ const LOOK: &str = "
            ARRAY(SELECT (replay_lsn - '0/0'::pg_lsn)::text FROM pg_catalog.pg_stat_replication
                  WHERE state IN ('streaming', 'catchup') AND replay_lsn IS NOT NULL ORDER BY pid),
            c.limits::text, c.paused, c.cancelled
-    FROM (SELECT) AS one LEFT JOIN nonstop.control c ON c.migration = $1";
+    FROM (SELECT count(*) FILTER (WHERE state = 'active')::int AS active,
+                 coalesce(bool_or(state = 'active' OR state_change > pg_catalog.clock_timestamp() - interval '1s'), false) AS busy
+          FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()
+            AND application_name <> pg_catalog.current_setting('application_name')) AS others
+    LEFT JOIN nonstop.control c ON c.migration = $1";
 
 /// The one who looks.
 pub(super) struct Lookout {
@@ -108,13 +110,14 @@ impl Lookout {
         };
         self.looked = Some(Instant::now());
         self.load.active = u32::try_from(row.get::<_, i32>(0)).unwrap_or(0);
-        self.load.retained = number(row.get(2));
+        self.load.busy = row.get(1);
+        self.load.retained = number(row.get(3));
         let replicas = self.replicas.slowest(&row, self.began.elapsed(), worker.patience);
-        self.load.lag = match (number(row.get(1)), replicas) {
+        self.load.lag = match (number(row.get(2)), replicas) {
             (Some(here), Some(there)) => Some(self.trail.lag(self.began.elapsed(), here, there)),
             _ => None,
         };
-        let control = Control::of(&row, 5);
+        let control = Control::of(&row, 6);
         if control.cancelled {
             return Err(StepError::Stopped);
         }
@@ -139,7 +142,7 @@ struct Replicas(BTreeMap<String, (u64, Duration)>);
 impl Replicas {
     /// The place of the slowest. One that is not seen any more stands still, and after so long it is forgotten.
     fn slowest(&mut self, row: &Row, now: Duration, patience: Duration) -> Option<u64> {
-        let (names, places): (Vec<String>, Vec<String>) = (row.get(3), row.get(4));
+        let (names, places): (Vec<String>, Vec<String>) = (row.get(4), row.get(5));
         let seen = names
             .into_iter()
             .zip(places.into_iter().map(|place| number(Some(place))));

@@ -1,0 +1,119 @@
+//! What an application of 200 transactions a second feels: with nothing beside it, one UPDATE, nonstop, and reshape.
+
+use super::{WHOLE, backfill, reshape};
+use crate::{process, table};
+use anyhow::Result;
+use nonstop_engine::load::shop::{self, Size};
+use nonstop_engine::load::{Application, Load, Request};
+use nonstop_engine::server::Server;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// Load before anything counts.
+const WARM_UP: Duration = Duration::from_secs(3);
+/// How long the run with nothing beside it is.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// What runs beside the application.
+enum Beside {
+    Nothing,
+    Whole,
+    Nonstop,
+    Reshape(reshape::Reshape),
+}
+
+impl Beside {
+    const fn name(&self) -> &'static str {
+        match self {
+            Beside::Nothing => "nothing",
+            Beside::Whole => "one UPDATE",
+            Beside::Nonstop => "nonstop backfill",
+            Beside::Reshape(_) => "reshape, ADD COLUMN with `up`",
+        }
+    }
+
+    async fn run(&self, server: &Server, database: &str) -> Result<()> {
+        match self {
+            Beside::Nothing => sleep(IDLE).await,
+            Beside::Whole => server.connect(database).await?.batch_execute(WHOLE).await?,
+            Beside::Nonstop => drop(process::run(backfill(server, database, &["--quiet"])?).await?),
+            Beside::Reshape(reshape) => drop(process::run(reshape.command(&server.url(database))).await?),
+        }
+        Ok(())
+    }
+}
+
+pub(super) async fn run(server: &Server, rows: i32) -> Result<()> {
+    let load = Load::default();
+    println!(
+        "{} transactions a second on {} connections, while it runs:\n",
+        load.rate, load.connections
+    );
+    let mut all = vec![
+        Beside::Nothing,
+        Beside::Whole,
+        Beside::Nonstop,
+        Beside::Nothing,
+        Beside::Nonstop,
+    ];
+    match reshape::Reshape::ready() {
+        Ok(reshape) => all.push(Beside::Reshape(reshape)),
+        Err(error) => println!("LEFT OUT: reshape: {error:#}\n"),
+    }
+    let (mut lines, mut idle) = (Vec::new(), None);
+    for beside in all {
+        shop::copy(server, "shop", "trial").await?;
+        let origin = Instant::now();
+        let size = Size::of_orders(rows);
+        let application = Application::start(&server.config("trial"), load, size, origin).await?;
+        sleep(WARM_UP).await;
+        let from = origin.elapsed();
+        let ended = beside.run(server, "trial").await;
+        let to = origin.elapsed();
+        let mut requests = application.end().await?;
+        server.drop_database("trial").await?;
+        if let Err(error) = ended {
+            println!("LEFT OUT: {}: {error:#}\n", beside.name());
+            continue;
+        }
+        requests.retain(|request| (from..=to).contains(&request.due));
+        let p99 = percentile(&mut requests, 99);
+        if matches!(beside, Beside::Nothing) {
+            idle = Some(idle.map_or(p99, |idle: f64| idle.max(p99)));
+        }
+        let millis = |duration: Duration| table::duration(duration.as_secs_f64() * 1e3);
+        lines.push(vec![
+            beside.name().to_owned(),
+            millis(to.saturating_sub(from)),
+            requests.len().to_string(),
+            table::duration(percentile(&mut requests, 50)),
+            table::duration(p99),
+            idle.map_or_else(String::new, |idle| format!("{:.2}", p99 / idle)),
+            table::duration(percentile(&mut requests, 100)),
+            requests
+                .iter()
+                .filter(|request| request.error.is_some())
+                .count()
+                .to_string(),
+        ]);
+    }
+    let head = [
+        "beside it",
+        "took",
+        "requests",
+        "median",
+        "99 of 100 within",
+        "… of idle",
+        "slowest",
+        "failed",
+    ];
+    table::print(&head, &lines);
+    Ok(())
+}
+
+/// In milliseconds; 0 of none.
+fn percentile(requests: &mut [Request], percent: usize) -> f64 {
+    requests.sort_unstable_by_key(|request| request.took);
+    let at = (requests.len() * percent).div_ceil(100).saturating_sub(1);
+    requests.get(at).map_or(0.0, |request| request.took.as_secs_f64() * 1e3)
+}
