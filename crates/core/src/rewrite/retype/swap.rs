@@ -156,7 +156,8 @@ impl Shadow<'_> {
     fn swap_print(&self) -> super::super::Footprint {
         let (change, table) = (&self.change, self.change.table);
         let column = |name: &str| Print::Column(table.clone(), name.to_owned());
-        let mut print = self.print().write(column(&change.column.name)).write(column("*"));
+        let mut print = self.print().write(column(&change.column.name));
+        print.early = false;
         let own = self
             .constraints
             .iter()
