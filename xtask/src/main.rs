@@ -19,7 +19,7 @@ const USAGE: &str = "\
 usage: ./x <verb>
 
   test [name…]  format, clippy, walls, doctests, tests on every PostgreSQL major that is here; with names only those tests
-  chaos         kills at a hundred random moments, and at each point of the journal on every major that is here
+  chaos         kills at a hundred random moments and at each point of the journal; a hundred other faults beside writers
   truth [flag…] what check says of whole histories beside what a server shows (--history NAME|FOLDER, --major N, --misses N)
   fuzz [flag…]  text that is nearly SQL, until something panics, hangs or dies (parse, lower, check; --seconds N, --seed N)
   demo [flag…]  nonstop demo, built for speed

@@ -43,7 +43,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     on_servers("tests", tests, outcomes)
 }
 
-/// `./x chaos`: a hundred kills at random moments, and one at each point of the journal.
+/// `./x chaos`: a hundred kills at random moments, one at each point of the journal on the way forward and back, and a
+/// hundred faults at random beside an application that writes.
 pub(crate) fn chaos() -> Result<()> {
     let mut kills = cargo(&[
         "test",
@@ -53,11 +54,13 @@ pub(crate) fn chaos() -> Result<()> {
         "deploy",
         "--",
         "kills::",
+        "back::",
+        "chaos::",
     ]);
     kills
         .args(["--nocapture", "--test-threads=2"])
         .env("NONSTOP_CHAOS", "100");
-    on_servers("kills", kills, Vec::new())
+    on_servers("chaos", kills, Vec::new())
 }
 
 /// Runs tests on one server of each major that is here, and tells all outcomes.

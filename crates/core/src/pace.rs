@@ -159,7 +159,7 @@ pub fn pause(failures: u32, jitter: f64) -> Duration {
 pub enum Fault {
     /// A lock was not to be had: 55P03.
     Lock,
-    /// Deadlock or serialization failure: 40P01, 40001. Try again.
+    /// Deadlock or serialization failure: 40P01, 40001; the server's table of locks is full: 53200. Try again.
     Conflict,
     /// The connection or the server is gone: 08xxx, 57P01, 57P02, 57P03, or no SQLSTATE at all. Connect again and judge.
     Connection,
@@ -175,7 +175,7 @@ pub fn fault(sqlstate: Option<&str>) -> Fault {
         None | Some("57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "53300") => Fault::Connection,
         Some(state) if state.starts_with("08") => Fault::Connection,
         Some("55P03") => Fault::Lock,
-        Some("40P01" | "40001") => Fault::Conflict,
+        Some("40P01" | "40001" | "53200") => Fault::Conflict,
         Some("57014") => Fault::Cancelled,
         Some(_) => Fault::Final,
     }

@@ -54,6 +54,10 @@ async fn the_child() {
         let _ = deploy(&target, &folder, HistoryKind::Prisma, &options, &events, Stop::never()).await;
         return;
     }
+    if let Some(back) = crate::chaos::direction(&case) {
+        let _ = crate::chaos::go(&target, back, &Events::silent()).await;
+        return;
+    }
     if let Some(migrations) = crate::back::folder(&case) {
         let _ = crate::back::go(&target, &migrations, &Events::silent()).await;
         return;

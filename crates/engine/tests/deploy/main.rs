@@ -5,6 +5,7 @@ mod back;
 mod backfill;
 mod batches;
 mod before;
+mod chaos;
 mod faults;
 mod kills;
 mod locks;

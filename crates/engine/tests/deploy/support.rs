@@ -184,10 +184,15 @@ pub(crate) fn check(id: &str, query: &str) -> Step {
 
 /// Runs [`run_by_hand`] in a process of its own, which may be killed. The test binary calls itself.
 pub(crate) fn child(database: &TestDatabase, case: &str, failpoint: Option<&str>) -> std::process::Child {
+    child_at(&database.url(), case, failpoint)
+}
+
+/// The same at any address.
+pub(crate) fn child_at(url: &str, case: &str, failpoint: Option<&str>) -> std::process::Child {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "kills::the_child", "--ignored", "--nocapture"])
-        .env("NONSTOP_TEST_CHILD", database.url())
+        .env("NONSTOP_TEST_CHILD", url)
         .env("NONSTOP_TEST_CASE", case)
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null());
