@@ -12,7 +12,8 @@ use crate::quote::{Ident, Name, SqlText};
 use crate::replay;
 use crate::sql;
 use crate::sql::{
-    Action, ActionKind, AlterTable, ColumnDef, ConstraintDef, ConstraintKindDef, Kind, ObjectKind, Statement,
+    Action, ActionKind, AlterTable, ColumnDef, ColumnParts, ConstraintDef, ConstraintKindDef, Kind, ObjectKind,
+    Statement,
 };
 use crate::step::{Goal, StepKind, Undo, Work};
 
@@ -275,7 +276,10 @@ fn safe_action(
             constraint::add(statement.ordinal, table, def, is_fresh(def), drop.as_ref(), scene)
         }
         ActionKind::SetNotNull { column } => Ok(not_null::set(statement.ordinal, table, column, scene)),
-        ActionKind::AddColumn { column, .. } => add_column(statement.ordinal, table, column, scene),
+        ActionKind::AddColumn { column, .. } => match &column.parts {
+            Some(parts) => add_column(statement.ordinal, table, column, parts, scene),
+            None => Err(hurts),
+        },
         ActionKind::AttachPartition { child, bound } => {
             partition::attach(statement.ordinal, table, child, bound, hurts, scene)
         }
@@ -285,7 +289,13 @@ fn safe_action(
 }
 
 /// Without its inline parts the column is instant; then they follow one by one.
-fn add_column(statement: usize, table: &Name, column: &ColumnDef, scene: &Scene<'_>) -> Result<Vec<Piece>, Refusal> {
+fn add_column(
+    statement: usize,
+    table: &Name,
+    column: &ColumnDef,
+    parts: &ColumnParts,
+    scene: &Scene<'_>,
+) -> Result<Vec<Piece>, Refusal> {
     let bare = ActionKind::AddColumn {
         column: ColumnDef {
             inline: Vec::new(),
@@ -293,17 +303,19 @@ fn add_column(statement: usize, table: &Name, column: &ColumnDef, scene: &Scene<
         },
         if_not_exists: false,
     };
-    let keyed = column
-        .inline
-        .iter()
-        .any(|def| matches!(def.kind, ConstraintKindDef::PrimaryKey(_)));
+    let is_key = |def: &ConstraintDef| matches!(def.kind, ConstraintKindDef::PrimaryKey(_));
+    let definition = if column.inline.iter().any(is_key) {
+        &parts.bare_nullable
+    } else {
+        &parts.bare
+    };
     let alone = action_alone(table, &bare);
     let mut pieces = match hazard(&alone, &effect::effect(&alone, scene.catalog), scene) {
-        Some(refusal) => match fill::column(statement, table, column, scene) {
+        Some(refusal) => match fill::column(statement, table, column, parts, scene) {
             Some(pieces) => pieces,
             None => return Err(unfilled(table, column, &refusal)),
         },
-        None => vec![without_inline(statement, table, column, &bare, keyed, scene)],
+        None => vec![without_inline(statement, table, column, definition, &bare, scene)],
     };
     let mut catalog = scene.catalog.clone();
     replay::apply_action(&mut catalog, table, &bare);
@@ -344,11 +356,10 @@ fn without_inline(
     statement: usize,
     table: &Name,
     column: &ColumnDef,
+    definition: &SqlText,
     bare: &ActionKind,
-    keyed: bool,
     scene: &Scene<'_>,
 ) -> Piece {
-    let definition = if keyed { &column.bare_nullable } else { &column.bare };
     let back = undo::alter(table, &sql!("DROP COLUMN IF EXISTS {}", Ident(&column.name)), scene);
     instant(
         statement,

@@ -11,7 +11,7 @@ use crate::lock::LockMode::{AccessExclusive, RowExclusive};
 use crate::quote::{Ident, Literal, Name, SqlText};
 use crate::replay;
 use crate::sql;
-use crate::sql::{ActionKind, ColumnDef};
+use crate::sql::{ActionKind, ColumnDef, ColumnParts};
 use crate::step::{Undo, UndoStep};
 use crate::version::ServerVersion;
 
@@ -26,7 +26,8 @@ fn key(table: &Name, scene: &Scene<'_>) -> Option<Key> {
 }
 
 /// What the old rows get, and what has to be there before.
-struct Source {
+struct Source<'a> {
+    parts: &'a ColumnParts,
     /// The default.
     value: SqlText,
     /// A sequence that is made for it; of an identity column it goes again.
@@ -34,8 +35,14 @@ struct Source {
 }
 
 /// The pieces of such a column without its inline constraints; `None` where it has no safe form.
-pub(super) fn column(statement: usize, table: &Name, column: &ColumnDef, scene: &Scene<'_>) -> Option<Vec<Piece>> {
-    let source = source(table, column, scene)?;
+pub(super) fn column(
+    statement: usize,
+    table: &Name,
+    column: &ColumnDef,
+    parts: &ColumnParts,
+    scene: &Scene<'_>,
+) -> Option<Vec<Piece>> {
+    let source = source(table, column, parts, scene)?;
     let key = key(table, scene)?;
     let hollow = ActionKind::AddColumn {
         column: ColumnDef {
@@ -70,7 +77,7 @@ pub(super) fn column(statement: usize, table: &Name, column: &ColumnDef, scene: 
     Some(pieces)
 }
 
-fn source(table: &Name, column: &ColumnDef, scene: &Scene<'_>) -> Option<Source> {
+fn source<'a>(table: &Name, column: &ColumnDef, parts: &'a ColumnParts, scene: &Scene<'_>) -> Option<Source<'a>> {
     let next = |sequence: &Name| {
         let name = sql!("{}", sequence);
         sql!("pg_catalog.nextval({}::pg_catalog.regclass)", Literal(name.as_str()))
@@ -88,6 +95,7 @@ fn source(table: &Name, column: &ColumnDef, scene: &Scene<'_>) -> Option<Source>
         Generated::No if column.type_ref.serial => {
             let sequence = replay::sequence_of(&mut scene.catalog.clone(), table, &column.name);
             Some(Source {
+                parts,
                 value: next(&sequence),
                 sequence: Some(sequence),
             })
@@ -95,14 +103,16 @@ fn source(table: &Name, column: &ColumnDef, scene: &Scene<'_>) -> Option<Source>
         Generated::No => {
             let default = column.default.as_ref().filter(|default| !default.sql.is_empty())?;
             Some(Source {
+                parts,
                 value: SqlText::verbatim(&default.sql),
                 sequence: None,
             })
         }
         Generated::Identity => {
-            column.identity.as_ref()?;
+            parts.identity.as_ref()?;
             let sequence = helper(table, &column.name, scene);
             Some(Source {
+                parts,
                 value: next(&sequence),
                 sequence: Some(sequence),
             })
@@ -137,7 +147,7 @@ fn made(
     statement: usize,
     table: &Name,
     column: &ColumnDef,
-    source: &Source,
+    source: &Source<'_>,
     print: &Footprint,
     scene: &Scene<'_>,
 ) -> Vec<Piece> {
@@ -154,7 +164,7 @@ fn made(
             "CREATE SEQUENCE {} AS {}{}",
             sequence,
             SqlText::verbatim(&column.type_ref.display),
-            options(column)
+            options(source.parts)
         );
         pieces.push(piece(create, undo, "numbers for the column"));
     }
@@ -166,7 +176,7 @@ fn made(
     let add = sql!(
         "ALTER TABLE {} ADD COLUMN {}, ALTER COLUMN {} SET DEFAULT {}",
         table,
-        column.hollow,
+        source.parts.hollow,
         Ident(&column.name),
         source.value
     );
@@ -185,8 +195,8 @@ fn made(
 }
 
 /// Options of an identity's sequence, with a blank before.
-fn options(column: &ColumnDef) -> SqlText {
-    let text = column.identity.as_ref().map_or("", SqlText::as_str);
+fn options(parts: &ColumnParts) -> SqlText {
+    let text = parts.identity.as_ref().map_or("", SqlText::as_str);
     let inside = text.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
     SqlText::verbatim(inside.map(|options| format!(" {}", options.trim())).unwrap_or_default())
 }
@@ -237,11 +247,11 @@ fn identified(
     statement: usize,
     table: &Name,
     column: &ColumnDef,
-    source: &Source,
+    source: &Source<'_>,
     print: &Footprint,
     scene: &Scene<'_>,
 ) -> Vec<Piece> {
-    let (Some(identity), Some(sequence)) = (&column.identity, &source.sequence) else {
+    let (Some(identity), Some(sequence)) = (&source.parts.identity, &source.sequence) else {
         return Vec::new();
     };
     let name = Ident(&column.name);

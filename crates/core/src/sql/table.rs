@@ -107,14 +107,8 @@ pub struct ColumnDef {
     pub name: String,
     /// Its type.
     pub type_ref: TypeRef,
-    /// The definition without its inline keys, checks and references: `"a" int NOT NULL DEFAULT 1`.
-    pub bare: SqlText,
-    /// The same without `NOT NULL` as well.
-    pub bare_nullable: SqlText,
-    /// Its name and type alone, a serial as the integer that it stands for: `"a" bigint`.
-    pub hollow: SqlText,
-    /// `GENERATED … AS IDENTITY (…)`, where its sequence has no name of its own.
-    pub identity: Option<SqlText>,
+    /// What it is taken apart into where it is added; `None` in `CREATE TABLE`, which stays whole.
+    pub parts: Option<Box<ColumnParts>>,
     /// `NOT NULL`, said or implied by serial, identity or an inline primary key.
     pub not_null: bool,
     /// `DEFAULT`.
@@ -123,6 +117,19 @@ pub struct ColumnDef {
     pub generated: Generated,
     /// Inline PRIMARY KEY, UNIQUE, CHECK and REFERENCES, as table constraints.
     pub inline: Vec<ConstraintDef>,
+}
+
+/// Parts of a column's definition that become steps of their own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnParts {
+    /// The definition without its inline keys, checks and references: `"a" int NOT NULL DEFAULT 1`.
+    pub bare: SqlText,
+    /// The same without `NOT NULL` as well.
+    pub bare_nullable: SqlText,
+    /// Its name and type alone, a serial as the integer that it stands for: `"a" bigint`.
+    pub hollow: SqlText,
+    /// `GENERATED … AS IDENTITY (…)`, where its sequence has no name of its own.
+    pub identity: Option<SqlText>,
 }
 
 /// A constraint definition.

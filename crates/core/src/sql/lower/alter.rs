@@ -1,7 +1,7 @@
 //! `ALTER TABLE` and its actions.
 
 use super::super::{Action, ActionKind, AlterTable, Kind, ObjectKind, TypeRef};
-use super::definition::{column_def, column_type, constraint_def};
+use super::definition::{added_column, column_type, constraint_def};
 use super::expr::{deparse, expression, placeholder};
 use super::names::{relation, text, type_ref};
 use super::table::partition_bound;
@@ -74,7 +74,7 @@ fn action_kind(cmd: &AlterTableCmd) -> Option<ActionKind> {
     Some(match cmd.subtype() {
         At::AtAddColumn => match def? {
             NodeEnum::ColumnDef(c) => ActionKind::AddColumn {
-                column: column_def(c)?,
+                column: added_column(c)?,
                 if_not_exists: cmd.missing_ok,
             },
             _ => return None,

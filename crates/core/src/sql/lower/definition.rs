@@ -1,6 +1,6 @@
 //! Column and constraint definitions, and the parts that become steps of their own.
 
-use super::super::{ColumnDef, ConstraintDef, ConstraintKindDef, ExcludeDef, KeyDef};
+use super::super::{ColumnDef, ColumnParts, ConstraintDef, ConstraintKindDef, ExcludeDef, KeyDef};
 use super::alter::action_sql;
 use super::expr::expression;
 use super::names::{relation, text, texts, type_ref};
@@ -24,10 +24,7 @@ pub(super) fn column_def(column: &PgColumn) -> Option<ColumnDef> {
     let type_ref = column.type_name.as_ref().map(type_ref)?;
     let mut def = ColumnDef {
         name: column.colname.clone(),
-        bare: bare_column(column, true)?,
-        bare_nullable: bare_column(column, false)?,
-        hollow: hollow_column(column)?,
-        identity: None,
+        parts: None,
         not_null: type_ref.serial,
         default: None,
         generated: Generated::No,
@@ -40,7 +37,6 @@ pub(super) fn column_def(column: &PgColumn) -> Option<ColumnDef> {
             ConstrType::ConstrDefault => def.default = constraint.raw_expr.as_ref().map(|e| expression(e)),
             ConstrType::ConstrIdentity => {
                 def.generated = Generated::Identity;
-                def.identity = identity(column, constraint);
                 def.not_null = true;
             }
             ConstrType::ConstrGenerated => {
@@ -78,6 +74,29 @@ pub(super) fn column_def(column: &PgColumn) -> Option<ColumnDef> {
         }
     }
     Some(def)
+}
+
+/// The same with its parts.
+pub(super) fn added_column(column: &PgColumn) -> Option<ColumnDef> {
+    let bare = bare_column(column, true)?;
+    let says = |kind| constraints_of(column).any(|constraint| constraint.contype() == kind);
+    let bare_nullable = if says(ConstrType::ConstrNotnull) {
+        bare_column(column, false)?
+    } else {
+        bare.clone()
+    };
+    let mut constraints = constraints_of(column);
+    let of_identity = constraints.find(|constraint| constraint.contype() == ConstrType::ConstrIdentity);
+    let parts = ColumnParts {
+        hollow: hollow_column(column)?,
+        identity: of_identity.and_then(|constraint| identity(column, constraint)),
+        bare,
+        bare_nullable,
+    };
+    Some(ColumnDef {
+        parts: Some(Box::new(parts)),
+        ..column_def(column)?
+    })
 }
 
 /// The definition without what becomes steps of its own.
