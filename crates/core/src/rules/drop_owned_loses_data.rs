@@ -2,6 +2,7 @@
 
 use crate::finding::{Category, Severity};
 use crate::rule::{Context, Found, rule};
+use crate::sql::Kind;
 
 rule! {
     /// All that a role owns is dropped.
@@ -37,7 +38,7 @@ rule! {
 
 fn check(context: &Context<'_>) -> Vec<Found> {
     Found::when(
-        context.words().starts_with("DROP OWNED"),
+        matches!(context.statement.kind, Kind::Owned { to: None, .. }),
         "Everything that the role owns is gone, and the file does not say what that is.",
     )
 }

@@ -78,7 +78,15 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     {
         return Vec::new();
     }
-    let words = sql::identifiers(context.statement.sql.as_str()).into_iter();
+    let text = context.statement.sql.as_str();
+    // Most statements quote the names of all that they lock, and need not be taken apart.
+    if stops
+        .iter()
+        .all(|lock| text.contains(&format!("\"{}\"", lock.relation.name)))
+    {
+        return Vec::new();
+    }
+    let words = sql::identifiers(text).into_iter();
     let names: BTreeSet<String> = words.map(|word| word.name).collect();
     let unnamed: Vec<&EffectLock> = stops
         .into_iter()
