@@ -33,7 +33,7 @@ pub struct StatementEffect {
     /// Which statement, from 1.
     pub statement: usize,
     /// Where it stands.
-    pub range: Range,
+    pub span: Span,
     /// What it does.
     pub effect: Effect,
 }
@@ -63,6 +63,10 @@ impl Knowledge {
     pub fn pass(&mut self, model: TransactionModel, script: &Script) {
         let mut playback = Playback::open(&self.catalog, model, script);
         for statement in &script.statements {
+            if !self.is_complete {
+                // What is assumed on the way is the same as where it is judged.
+                self.own_effect(statement);
+            }
             self.advance(&mut playback, statement);
         }
         playback.close(&mut self.catalog);
@@ -155,7 +159,7 @@ pub fn lint(
         session.pass(statement);
         judged.effects.push(StatementEffect {
             statement: statement.ordinal,
-            range: Range::of(file, statement.span),
+            span: statement.span,
             effect,
         });
         known.advance(&mut playback, statement);

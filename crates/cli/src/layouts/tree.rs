@@ -4,7 +4,9 @@
 //! and Diesel do, and reads only `.sql` and `.toml` files; of anything else the name is kept.
 
 use super::LayoutError;
+use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// The entries of one folder, and of the folders in it.
@@ -49,19 +51,18 @@ impl Text {
 impl Tree {
     /// Reads a folder.
     pub fn read(path: &Path) -> Result<Self, LayoutError> {
-        let mut tree = Self {
-            path: shown(path),
-            entries: BTreeMap::new(),
-        };
-        for entry in list(path)? {
-            let node = if entry.is_directory {
-                Entry::Folder(files_of(&path.join(&entry.os_name))?)
-            } else {
-                read_file(&path.join(&entry.os_name))?.map_or(Entry::Other, Entry::File)
+        let read = |entry: Listed| {
+            let own = path.join(&entry.os_name);
+            let node = match entry.kind {
+                Kind::Directory => Entry::Folder(files_of(&own)?),
+                kind => read_file(&own, kind)?.map_or(Entry::Other, Entry::File),
             };
-            tree.entries.insert(entry.name, node);
-        }
-        Ok(tree)
+            Ok((entry.name, node))
+        };
+        Ok(Self {
+            path: shown(path),
+            entries: list(path)?.into_par_iter().map(read).collect::<Result<_, _>>()?,
+        })
     }
 
     /// The folders in it, by name in the order of bytes.
@@ -108,7 +109,15 @@ pub(super) fn shown(path: &Path) -> String {
 struct Listed {
     name: String,
     os_name: std::ffi::OsString,
-    is_directory: bool,
+    kind: Kind,
+}
+
+/// What an entry of a folder is, before links are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Directory,
+    File,
+    Other,
 }
 
 fn list(path: &Path) -> Result<Vec<Listed>, LayoutError> {
@@ -116,10 +125,16 @@ fn list(path: &Path) -> Result<Vec<Listed>, LayoutError> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(path).map_err(error)? {
         let entry = entry.map_err(error)?;
+        let kind = entry.file_type().map_err(error)?;
+        let os_name = entry.file_name();
         found.push(Listed {
-            name: entry.file_name().to_string_lossy().into_owned(),
-            is_directory: entry.file_type().map_err(error)?.is_dir(),
-            os_name: entry.file_name(),
+            name: os_name.to_string_lossy().into_owned(),
+            kind: match (kind.is_dir(), kind.is_file()) {
+                (true, _) => Kind::Directory,
+                (_, true) => Kind::File,
+                _ => Kind::Other,
+            },
+            os_name,
         });
     }
     Ok(found)
@@ -127,8 +142,8 @@ fn list(path: &Path) -> Result<Vec<Listed>, LayoutError> {
 
 fn files_of(path: &Path) -> Result<BTreeMap<String, Text>, LayoutError> {
     let mut files = BTreeMap::new();
-    for entry in list(path)?.into_iter().filter(|entry| !entry.is_directory) {
-        if let Some(text) = read_file(&path.join(&entry.os_name))? {
+    for entry in list(path)?.into_iter().filter(|entry| entry.kind != Kind::Directory) {
+        if let Some(text) = read_file(&path.join(&entry.os_name), entry.kind)? {
             files.insert(entry.name, text);
         }
     }
@@ -136,13 +151,15 @@ fn files_of(path: &Path) -> Result<BTreeMap<String, Text>, LayoutError> {
 }
 
 /// `None` for what is not a file once links are followed, or is gone.
-fn read_file(path: &Path) -> Result<Option<Text>, LayoutError> {
+fn read_file(path: &Path, kind: Kind) -> Result<Option<Text>, LayoutError> {
     let error = |source| LayoutError::unreadable(path, source);
-    match std::fs::metadata(path) {
-        Ok(meta) if meta.is_file() => {}
-        Ok(_) => return Ok(None),
-        Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(other) => return Err(error(other)),
+    if kind != Kind::File {
+        match std::fs::metadata(path) {
+            Ok(meta) if meta.is_file() => {}
+            Ok(_) => return Ok(None),
+            Err(gone) if gone.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(other) => return Err(error(other)),
+        }
     }
     let wanted = path
         .extension()
@@ -150,8 +167,11 @@ fn read_file(path: &Path) -> Result<Option<Text>, LayoutError> {
     if !wanted {
         return Ok(Some(Text::Unread));
     }
-    let bytes = std::fs::read(path).map_err(error)?;
-    Ok(Some(Text::Read(decode(bytes))))
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(Text::Read(decode(bytes)))),
+        Err(gone) if gone.kind() == ErrorKind::NotFound => Ok(None),
+        Err(other) => Err(error(other)),
+    }
 }
 
 /// Text as Node reads it with `utf-8`.

@@ -105,7 +105,10 @@ pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> 
     if let Some(path) = &args.save_catalog {
         return save_catalog(path, args, settings, terminal);
     }
-    let mut report = Report::default();
+    let mut report = Report {
+        with_effects: args.effects,
+        ..Report::default()
+    };
     for selection in database::selections(&args.paths, settings, terminal)? {
         let ground = ground(&selection, version, args, settings, terminal)?;
         let since = args.since.as_deref();
@@ -154,7 +157,10 @@ pub(crate) fn examine(selection: &Selection, settings: &Settings) -> Result<Repo
 
 /// What is to be said of a selection from files alone.
 pub fn from_files(selection: &Selection, version: ServerVersion, policy: &Policy) -> Result<Report, Problem> {
-    let mut report = Report::default();
+    let mut report = Report {
+        with_effects: true,
+        ..Report::default()
+    };
     with_room(|| walk::walk(selection, None, Ground::files(version, selection), policy, &mut report))?;
     Ok(report)
 }

@@ -19,8 +19,10 @@ use std::path::PathBuf;
 pub struct Report {
     /// In the order of the files.
     pub findings: Vec<Finding>,
-    /// What every statement does.
+    /// What every statement does, where somebody wants to know.
     pub effects: Vec<StatementReport>,
+    /// Somebody wants to know what every statement does.
+    pub with_effects: bool,
     /// The files that were looked at, by their paths.
     pub sources: BTreeMap<String, SourceFile>,
     /// Files that do not parse.
@@ -117,7 +119,6 @@ pub(super) fn walk(
     report
         .folders
         .extend(migrations.iter().map(|migration| migration.name.clone()));
-    let known_before = report.findings.len();
     let is_pending = |migration: &Migration| match &ground.pending {
         Some(pending) if !is_plain_file(selection) => pending.contains(&migration.name),
         _ => true,
@@ -134,55 +135,100 @@ pub(super) fn walk(
         .filter(|(_, migration)| is_pending(migration))
         .map(|(at, migration)| (at >= first && is_asked(migration), migration))
         .collect();
-    let mut asked = visited.iter().map(|(asked, _)| *asked);
+    let asked: BTreeSet<&str> = visited
+        .iter()
+        .filter(|(asked, _)| *asked)
+        .map(|(_, migration)| migration.name.as_str())
+        .collect();
     let visited: Vec<&Migration> = visited.iter().map(|(_, migration)| *migration).collect();
-    ahead::each(&visited, |migration, parsed| {
-        if asked.next().unwrap_or_default() {
-            look(migration, parsed, &mut ground, policy, report);
-        } else if let Some(Ok(script)) = parsed {
-            ground.known.pass(migration.transaction, &script);
+    let is_live = ground.pending.is_some();
+    let replay = |migration: &Migration, parsed: &Parsed| {
+        let known = &mut ground.known;
+        let before = asked.contains(migration.name.as_str()).then(|| known.clone());
+        if let Some(Ok(script)) = parsed {
+            known.pass(migration.transaction, script);
         }
-        let catalog = &mut ground.known.catalog;
-        catalog.settle();
-        if ground.pending.is_none() {
-            catalog.forget_sizes();
+        known.catalog.settle();
+        if !is_live {
+            known.catalog.forget_sizes();
         }
+        before
+    };
+    let with_effects = report.with_effects;
+    let looks = ahead::each(&visited, replay, |migration, parsed, known| {
+        look(migration, parsed, known, policy, with_effects)
     });
-    let mut own = report.findings.split_off(known_before);
-    lint::settle(&mut own, &ground.known.catalog);
-    report.findings.append(&mut own);
+    let mut findings = Vec::new();
+    for look in looks {
+        report.migrations += 1;
+        report.looked.insert(look.migration.name.clone());
+        report.files.push(look.migration.path.clone());
+        report.statements += look.statements;
+        if let Some(file) = look.migration.up.as_ref().filter(|_| look.is_shown()) {
+            report.sources.insert(file.path.clone(), file.clone());
+        }
+        report.errors.extend(look.error);
+        report.effects.extend(look.effects);
+        findings.extend(look.findings);
+    }
+    lint::settle(&mut findings, &ground.known.catalog);
+    report.findings.append(&mut findings);
     Ok(())
 }
 
-fn look(migration: &Migration, parsed: Parsed, ground: &mut Ground, policy: &Policy, report: &mut Report) {
-    report.migrations += 1;
-    report.looked.insert(migration.name.clone());
-    report.files.push(migration.path.clone());
+/// What is to be said of one migration.
+struct Look<'a> {
+    migration: &'a Migration,
+    statements: usize,
+    findings: Vec<Finding>,
+    effects: Vec<StatementReport>,
+    error: Option<SyntaxError>,
+}
+
+impl Look<'_> {
+    /// Whether its text is needed to say it.
+    fn is_shown(&self) -> bool {
+        self.error.is_some() || !self.findings.is_empty()
+    }
+}
+
+fn look<'a>(
+    migration: &'a Migration,
+    parsed: Parsed,
+    mut known: Knowledge,
+    policy: &Policy,
+    with_effects: bool,
+) -> Look<'a> {
+    let mut look = Look {
+        migration,
+        statements: 0,
+        findings: Vec::new(),
+        effects: Vec::new(),
+        error: None,
+    };
     let (Some(file), Some(parsed)) = (&migration.up, parsed) else {
-        report.findings.extend(lint::missing_file(migration, policy));
-        return;
+        look.findings.extend(lint::missing_file(migration, policy));
+        return look;
     };
     let script = match parsed {
         Ok(script) => script,
         Err(error) => {
-            report.sources.insert(file.path.clone(), file.clone());
-            report.errors.push(error);
-            return;
+            look.error = Some(error);
+            return look;
         }
     };
-    report.statements += script.statements.len();
-    let judged = lint::lint(migration, file, &script, &mut ground.known, policy);
-    if !judged.findings.is_empty() {
-        report.sources.insert(file.path.clone(), file.clone());
-    }
-    report.findings.extend(judged.findings);
-    report
-        .effects
-        .extend(judged.effects.into_iter().map(|one| StatementReport {
+    look.statements = script.statements.len();
+    let judged = lint::lint(migration, file, &script, &mut known, policy);
+    look.findings = judged.findings;
+    let effects = judged.effects.into_iter().filter(|_| with_effects);
+    look.effects = effects
+        .map(|one| StatementReport {
             migration: migration.name.clone(),
             file: file.path.clone(),
             statement: one.statement,
-            range: one.range,
+            range: Range::of(file, one.span),
             effect: one.effect,
-        }));
+        })
+        .collect();
+    look
 }

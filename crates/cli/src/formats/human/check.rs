@@ -7,14 +7,17 @@ use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer,
 use nonstop_core::finding::{Finding, FindingLock, Range, Severity};
 use nonstop_core::source::{Lines, Place};
 use nonstop_core::step::Work;
+use rayon::prelude::*;
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// Writes the report.
 pub fn render(report: &Report, with_effects: bool, out: &mut dyn Write) -> io::Result<()> {
     let lines = listing::lines(report);
-    for finding in listing::findings(report) {
-        render_finding(&finding, lines.get(finding.file.as_str()), out)?;
-    }
+    let findings = listing::findings(report);
+    let text = |finding: &Cow<'_, Finding>| text_of(finding, lines.get(finding.file.as_str()));
+    let texts: Vec<String> = findings.par_iter().map(text).collect();
+    out.write_all(texts.concat().as_bytes())?;
     if with_effects {
         for one in &report.effects {
             render_effect(one, out)?;
@@ -23,7 +26,7 @@ pub fn render(report: &Report, with_effects: bool, out: &mut dyn Write) -> io::R
     summary(report, out)
 }
 
-fn render_finding(finding: &Finding, lines: Option<&Lines<'_>>, out: &mut dyn Write) -> io::Result<()> {
+fn text_of(finding: &Finding, lines: Option<&Lines<'_>>) -> String {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -33,7 +36,7 @@ fn render_finding(finding: &Finding, lines: Option<&Lines<'_>>, out: &mut dyn Wr
     let notes = locks(finding).map(|locks| Level::NOTE.message(tame(&locks)));
     let help = (!finding.help.is_empty()).then(|| Level::HELP.message(tame(&help(finding))));
     let group = group.elements(notes).elements(help);
-    writeln!(out, "{}\n", Renderer::styled().render(&[group]))
+    format!("{}\n\n", Renderer::styled().render(&[group]))
 }
 
 /// Text without what steers a terminal. In excerpts of files the renderer sees to it.
