@@ -3,7 +3,7 @@
 use super::model::{
     Catalog, Column, Constraint, ConstraintKind, Expression, Index, Origin, Relation, RelationKind, Size,
 };
-use super::{Named, ReplicaIdentity};
+use super::{Mention, Named, ReplicaIdentity};
 use crate::quote::Name;
 use crate::version::ServerVersion;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,8 +35,9 @@ impl Catalog {
 
     /// The table and the index of that index name.
     pub fn index(&self, name: &Name) -> Option<(&Name, &Index)> {
-        let in_schema = self.relations.iter().filter(|(table, _)| table.schema == name.schema);
-        in_schema
+        let tables = self.relations.mentioning(Mention::Index(&name.schema, &name.name));
+        tables
+            .filter(|(table, _)| table.schema == name.schema)
             .flat_map(|(table, rel)| rel.indexes.iter().map(move |i| (table, i)))
             .find(|(_, i)| i.name == name.name)
     }
@@ -44,7 +45,7 @@ impl Catalog {
     /// Direct partitions and inheritance children of a relation.
     pub fn children<'a>(&'a self, parent: &'a Name) -> impl Iterator<Item = &'a Name> {
         self.relations
-            .iter()
+            .mentioning(Mention::Parent(parent))
             .filter(move |(_, rel)| rel.parents.contains(parent))
             .map(|(name, _)| name)
     }
@@ -69,11 +70,36 @@ impl Catalog {
     pub fn referencing<'a>(&'a self, table: &'a Name) -> impl Iterator<Item = (&'a Name, &'a Constraint)> {
         let all = self
             .relations
-            .iter()
+            .mentioning(Mention::References(table))
             .flat_map(|(name, rel)| rel.constraints.iter().map(move |c| (name, c)));
         all.filter(
             move |(_, c)| matches!(&c.kind, ConstraintKind::ForeignKey { references, .. } if references == table),
         )
+    }
+
+    /// Sequences that columns of a table own, with the column of each.
+    pub fn sequences_of<'a>(&'a self, table: &'a Name) -> impl Iterator<Item = (&'a Name, &'a str)> {
+        let owned = self.relations.mentioning(Mention::OwnedBy(table));
+        owned.filter_map(move |(name, rel)| {
+            let (owner, column) = rel.owned_by.as_ref()?;
+            (owner == table).then_some((name, column.as_str()))
+        })
+    }
+
+    /// Views that read a relation, with the columns that each reads.
+    pub fn readers<'a>(&'a self, read: &'a Name) -> impl Iterator<Item = (&'a Name, &'a BTreeSet<String>)> {
+        let readers = self.relations.mentioning(Mention::Reads(read));
+        readers.filter_map(move |(name, rel)| Some((name, rel.reads.get(read)?)))
+    }
+
+    /// Relations with a column of a type or of rows of a table, with the first such column.
+    pub fn typed<'a>(&'a self, of: &'a Name) -> impl Iterator<Item = (&'a Name, &'a Relation, &'a Column)> {
+        let users = self.relations.mentioning(Mention::Typed(of));
+        users.filter_map(move |(name, rel)| {
+            let mut columns = rel.columns.iter();
+            let column = columns.find(|column| column.user_type.as_ref() == Some(of))?;
+            Some((name, rel, column))
+        })
     }
 
     /// The partitioned tables that a partition is part of, nearest first.
@@ -94,20 +120,16 @@ impl Catalog {
 
     /// After a migration is done: what it made exists from now on.
     pub fn settle(&mut self) {
-        let is_new = |rel: &Relation| {
-            rel.origin != Origin::Existing || rel.indexes.iter().any(|index| index.origin != Origin::Existing)
-        };
-        for rel in self.relations.those(is_new) {
+        self.relations.change_mentioning([Mention::New], |rel| {
             rel.origin = Origin::Existing;
             rel.indexes.iter_mut().for_each(|index| index.origin = Origin::Existing);
-        }
+        });
     }
 
     /// Nobody knows how large a table has become since it was made.
     pub fn forget_sizes(&mut self) {
         self.relations
-            .those(|rel| rel.size.is_some())
-            .for_each(|rel| rel.size = None);
+            .change_mentioning([Mention::Sized], |rel| rel.size = None);
     }
 }
 
@@ -130,6 +152,14 @@ impl Index {
             && self.nulls_not_distinct == other.nulls_not_distinct
             && text(&self.expressions) == text(&other.expressions)
             && text(&self.predicate) == text(&other.predicate)
+    }
+}
+
+impl Expression {
+    /// The sequence that `nextval('s'::regclass)` draws from, as written, without quotes.
+    pub fn drawn_from(&self) -> Option<String> {
+        let (_, inside) = self.sql.split_once("nextval(")?;
+        inside.split('\'').nth(1).map(|named| named.replace('"', ""))
     }
 }
 

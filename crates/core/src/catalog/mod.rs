@@ -1,13 +1,15 @@
 //! The schema of a database as values: read from a live server, or made by replaying earlier migrations.
 
 mod lookup;
+mod mention;
 mod model;
 mod named;
 mod snapshot;
 mod publication;
 
 pub use lookup::TEMPORARY;
+pub use mention::Mention;
 pub use model::*;
-pub use named::Named;
+pub use named::{Held, Named};
 pub use publication::*;
 pub use snapshot::{Snapshot, SnapshotError};

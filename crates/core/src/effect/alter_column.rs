@@ -111,11 +111,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn sequences_of(&self, table: &Name, column: &str) -> Vec<Name> {
-        let owned = self.catalog.relations.iter().filter(|(_, rel)| {
-            rel.owned_by
-                .as_ref()
-                .is_some_and(|(owner, of)| owner == table && of == column)
-        });
+        let owned = self.catalog.sequences_of(table).filter(|(_, of)| *of == column);
         owned.map(|(name, _)| name.clone()).collect()
     }
 

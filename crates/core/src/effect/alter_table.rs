@@ -183,11 +183,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn owned_sequences(&self, table: &Name) -> Vec<Name> {
-        let owned = self
-            .catalog
-            .relations
-            .iter()
-            .filter(|(_, rel)| rel.owned_by.as_ref().is_some_and(|(owner, _)| owner == table));
+        let owned = self.catalog.sequences_of(table);
         owned.map(|(name, _)| name.clone()).collect()
     }
 }

@@ -18,12 +18,13 @@ impl Builder<'_> {
             .actions
             .iter()
             .any(|action| matches!(action.kind, ActionKind::AlterType { .. }));
-        let user = self.catalog.relations.iter().find_map(|(table, rel)| {
-            let holds_rows = rel.kind != RelationKind::View;
-            let mut columns = rel.columns.iter().filter(|_| holds_rows);
-            let column = columns.find(|column| column.user_type.as_ref() == Some(&name))?;
-            Some((table.clone(), column.name.clone()))
-        });
+        let mut users = self
+            .catalog
+            .typed(&name)
+            .filter(|(_, rel, _)| rel.kind != RelationKind::View);
+        let user = users
+            .next()
+            .map(|(table, _, column)| (table.clone(), column.name.clone()));
         if let Some((table, column)) = user.filter(|_| retypes) {
             return self.fails(
                 "0A000",

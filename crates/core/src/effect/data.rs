@@ -232,11 +232,8 @@ impl Builder<'_> {
         };
         let filled = rel.columns.iter().filter(|column| !given(&column.name));
         let filled: Vec<String> = filled.map(|column| column.name.clone()).collect();
-        let owned = |rel: &Relation| {
-            let owner = rel.owned_by.as_ref();
-            owner.is_some_and(|(table, column)| table == target && filled.contains(column))
-        };
-        let sequences = self.catalog.relations.iter().filter(|(_, rel)| owned(rel));
+        let owned = self.catalog.sequences_of(target);
+        let sequences = owned.filter(|(_, column)| filled.iter().any(|filled| filled == column));
         let sequences: Vec<Name> = sequences.map(|(name, _)| name.clone()).collect();
         for sequence in sequences {
             self.lock(&sequence, RowExclusive);

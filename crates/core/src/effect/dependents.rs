@@ -4,7 +4,7 @@
 //! inheritance, defaults and columns of a type go only with CASCADE, and are an error without.
 
 use super::Builder;
-use crate::catalog::{ConstraintKind, Expression, Relation};
+use crate::catalog::{ConstraintKind, Expression, Mention, Relation};
 use crate::lock::LockMode::AccessExclusive;
 use crate::quote::Name;
 use crate::sql::NameRef;
@@ -116,13 +116,41 @@ impl Builder<'_> {
                 .iter()
                 .flat_map(|name| self.catalog.partitioned_above(name));
             let above: BTreeSet<Name> = above.collect();
-            for (name, rel) in &self.catalog.relations {
-                self.touch(doomed, &above, name, rel);
+            for name in self.near(doomed, &above) {
+                self.touch(doomed, &above, &name, &self.catalog.relations[&name]);
             }
             if before == (doomed.relations.len(), doomed.maimed.len(), doomed.indexes.len()) {
                 return;
             }
         }
+    }
+
+    /// The relations that may lose something, in order.
+    fn near(&self, doomed: &Doomed, above: &BTreeSet<Name>) -> BTreeSet<Name> {
+        let all = &self.catalog.relations;
+        // Who calls a function stands in expressions.
+        if !doomed.functions.is_empty() {
+            return all.keys().cloned().collect();
+        }
+        let texts: Vec<String> = doomed.relations.iter().map(plain).collect();
+        let gone = doomed.relations.iter().flat_map(|gone| {
+            [
+                Mention::OwnedBy(gone),
+                Mention::Parent(gone),
+                Mention::Reads(gone),
+                Mention::References(gone),
+                Mention::Typed(gone),
+                Mention::DrawsFrom(&gone.name),
+            ]
+        });
+        let above = above.iter().map(Mention::References);
+        let types = doomed.types.iter().map(Mention::Typed);
+        let drawn = texts.iter().map(|text| Mention::DrawsFrom(text));
+        let mentions = gone.chain(above).chain(types).chain(drawn);
+        mentions
+            .flat_map(|mention| all.mentioning(mention))
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// What a relation loses, if it does not go itself.
@@ -193,13 +221,9 @@ impl Builder<'_> {
 
     /// `nextval('s'::regclass)` of a sequence that goes.
     fn draws_from(&self, doomed: &Doomed, table: &Name, default: &Expression) -> bool {
-        let Some(inside) = default.sql.split_once("nextval(").map(|(_, rest)| rest) else {
+        let Some(drawn_from) = default.drawn_from() else {
             return false;
         };
-        let Some(named) = inside.split('\'').nth(1) else {
-            return false;
-        };
-        let plain = named.replace('"', "");
         doomed.relations.iter().any(|gone| {
             let is_sequence = self
                 .catalog
@@ -211,7 +235,12 @@ impl Builder<'_> {
                 .relation(gone)
                 .and_then(|rel| rel.owned_by.as_ref())
                 .is_some_and(|(owner, _)| owner == table && doomed.relations.contains(owner));
-            is_sequence && !is_own && (plain == gone.name || plain == gone.to_string().replace('"', ""))
+            is_sequence && !is_own && (drawn_from == gone.name || drawn_from == plain(gone))
         })
     }
+}
+
+/// A name as a default has it in its text, without quotes.
+fn plain(name: &Name) -> String {
+    name.to_string().replace('"', "")
 }

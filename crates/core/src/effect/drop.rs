@@ -7,6 +7,7 @@ use crate::lock::LockMode::{AccessExclusive, AccessShare, ShareUpdateExclusive};
 use crate::quote::Name;
 use crate::replay;
 use crate::sql::{Drop, NameRef, ObjectKind, Rename};
+use std::collections::BTreeSet;
 
 impl Builder<'_> {
     pub(super) fn drop(&mut self, drop: &Drop) {
@@ -105,11 +106,8 @@ impl Builder<'_> {
             .iter()
             .filter_map(|name| self.catalog.resolve_type(name))
             .collect();
-        let users = self.catalog.relations.iter().filter(|(_, rel)| {
-            let mut typed = rel.columns.iter().filter_map(|column| column.user_type.as_ref());
-            typed.any(|own| names.contains(own))
-        });
-        let users: Vec<Name> = users.map(|(name, _)| name.clone()).collect();
+        let users = names.iter().flat_map(|name| self.catalog.typed(name));
+        let users: BTreeSet<Name> = users.map(|(user, ..)| user.clone()).collect();
         for user in users.iter().filter(|_| drop.cascade) {
             let types = list(&drop.names);
             self.loses(
@@ -299,13 +297,7 @@ impl Builder<'_> {
             return;
         };
         self.lock(&relation, AccessExclusive);
-        let owned: Vec<Name> = self
-            .catalog
-            .relations
-            .iter()
-            .filter(|(_, rel)| rel.owned_by.as_ref().is_some_and(|(owner, _)| *owner == relation))
-            .map(|(name, _)| name.clone())
-            .collect();
+        let owned = self.owned_sequences(&relation);
         for sequence in owned {
             self.lock(&sequence, AccessExclusive);
         }

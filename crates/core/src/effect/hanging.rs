@@ -35,10 +35,12 @@ impl Builder<'_> {
                 relation,
             });
         };
-        for (name, rel) in &self.catalog.relations {
-            if rel.reads.get(table).is_some_and(|columns| columns.contains(column)) {
-                note(format!("view {name}"), Some(name.clone()));
-            }
+        for (name, _) in self
+            .catalog
+            .readers(table)
+            .filter(|(_, columns)| columns.contains(column))
+        {
+            note(format!("view {name}"), Some(name.clone()));
         }
         let Some(rel) = self.catalog.relation(table) else {
             return found;
@@ -67,14 +69,8 @@ impl Builder<'_> {
 
     /// A table whose rows are stored in a column of another cannot be rewritten.
     pub(super) fn row_type_error(&mut self, table: &Name) {
-        let user = self.catalog.relations.iter().find_map(|(name, rel)| {
-            let holds = rel
-                .columns
-                .iter()
-                .find(|column| column.user_type.as_ref() == Some(table))?;
-            Some((name.clone(), holds.name.clone()))
-        });
-        if let Some((name, column)) = user {
+        let user = self.catalog.typed(table).next();
+        if let Some((name, column)) = user.map(|(name, _, holds)| (name.clone(), holds.name.clone())) {
             self.fails(
                 "0A000",
                 format!(

@@ -1,7 +1,7 @@
 //! The statements of a migration, each with the pieces that it becomes.
 
 use super::{Down, Look, Made, Split, down, words};
-use crate::catalog::{Catalog, Origin};
+use crate::catalog::{Catalog, Mention, Origin};
 use crate::effect::{Effect, effect};
 use crate::lint::Knowledge;
 use crate::migration::Migration;
@@ -458,10 +458,11 @@ fn adds_keys(alter: &AlterTable) -> bool {
 /// The catalog and settings as they are when the migration's tables are no longer new.
 fn as_old(scene: &Scene<'_>) -> (Catalog, PlanSettings) {
     let mut old = scene.catalog.clone();
-    for relation in old.relations.values_mut() {
-        relation.origin = Origin::Existing;
-        relation.size = None;
-    }
+    old.relations
+        .change_mentioning([Mention::New, Mention::Sized], |relation| {
+            relation.origin = Origin::Existing;
+            relation.size = None;
+        });
     let settings = PlanSettings {
         small_rows: 0,
         ..scene.settings.clone()

@@ -2,6 +2,7 @@
 //! folder, or a folder in which an earlier block did something that its text does not tell.
 
 use crate::catalog::{Catalog, Column, Generated, Origin, Relation, RelationKind};
+use crate::quote::Name;
 use crate::sql::{ActionKind, ConstraintDef, ConstraintKindDef, Kind, NameRef, ObjectKind, Statement};
 use std::collections::BTreeSet;
 
@@ -29,7 +30,7 @@ pub(super) fn columns(catalog: &mut Catalog, statement: &Statement) {
         _ => return,
     };
     if let Some(name) = catalog.resolve(table)
-        && let Some(relation) = catalog.relations.get_mut(&name)
+        && let Some(mut relation) = catalog.relations.get_mut(&name)
     {
         relation.columns.clear();
     }
@@ -46,8 +47,17 @@ pub(super) fn forget(catalog: &mut Catalog, statement: &Statement) {
     }
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let words: BTreeSet<&str> = statement.sql.as_str().split(|c| !is_word(c)).collect();
-    for (name, relation) in &mut catalog.relations {
-        if words.contains(name.name.as_str()) && relation.kind == RelationKind::Table {
+    let named = |(name, relation): &(&Name, &Relation)| {
+        words.contains(name.name.as_str()) && relation.kind == RelationKind::Table
+    };
+    let named: Vec<Name> = catalog
+        .relations
+        .iter()
+        .filter(named)
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in named {
+        if let Some(mut relation) = catalog.relations.get_mut(&name) {
             relation.columns.clear();
         }
     }
@@ -59,7 +69,7 @@ pub(super) fn types(catalog: &mut Catalog, statement: &Statement) {
     let Kind::AlterTable(alter) = &statement.kind else {
         return;
     };
-    let Some(relation) = catalog
+    let Some(mut relation) = catalog
         .resolve(&alter.name)
         .and_then(|name| catalog.relations.get_mut(&name))
     else {

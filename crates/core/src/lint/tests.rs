@@ -2,6 +2,7 @@ mod histories;
 mod knowledge;
 
 use super::*;
+use crate::catalog::Relation;
 use crate::finding::Severity;
 use crate::migration::TransactionModel;
 use crate::sql;
@@ -262,9 +263,11 @@ fn a_key_near_its_end_is_found_once() {
     );
     known.catalog.settle();
     let mut said = |last: i64| -> Vec<String> {
-        for relation in known.catalog.relations.values_mut() {
-            relation.last_value = relation.owned_by.is_some().then_some(last);
-        }
+        let owned = |relation: &Relation| relation.owned_by.is_some();
+        known
+            .catalog
+            .relations
+            .change(owned, |relation| relation.last_value = Some(last));
         let text = "ALTER TABLE t ADD COLUMN a int; INSERT INTO t (a) VALUES (1)";
         let migration = Migration {
             name: "m".to_owned(),

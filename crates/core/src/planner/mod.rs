@@ -22,7 +22,7 @@ use crate::rewrite::{self, Body, Piece, Refusal, Scene};
 use crate::rules;
 use crate::settings::{Breaking, PlanSettings};
 use crate::source::SourceFile;
-use crate::sql::{self, Directive, Kind, ObjectKind, Script, Statement};
+use crate::sql::{self, Directive, Kind, Script, Statement};
 pub use backfill::backfill;
 pub use outlook::Outlook;
 use session::Settings;
@@ -171,12 +171,6 @@ impl Work<'_> {
         self.catalog.search_path.clone_from(&initial.search_path);
         group::close_enum_values(&mut pieces, script);
         let pieces = schedule::order(pieces, &initial);
-        if let Some((gone, long)) = schedule::away(&pieces, &taken_and_given(script)) {
-            let of = |ordinal| script.statements.iter().find(|own| own.ordinal == ordinal);
-            if let (Some(gone), Some(long)) = (of(gone), of(long)) {
-                self.refuse(file, script, long, missing_meanwhile(gone));
-            }
-        }
         self.plan.steps = group::steps(pieces, script, self.settings, &glued);
         estimate::fill(&mut self.plan.steps, &initial);
     }
@@ -349,40 +343,6 @@ impl Work<'_> {
             (blocks, per_statement, open_ended),
             self.settings,
         );
-    }
-}
-
-/// Statements that drop a view, trigger or policy, with those that make it again.
-fn taken_and_given(script: &Script) -> Vec<(usize, usize)> {
-    let makes = |back: &Statement, drop: &sql::Drop| match (&back.kind, drop.object) {
-        (Kind::CreateView { name, .. }, ObjectKind::View) => drop.names.iter().any(|own| own.name == name.name),
-        (Kind::CreateTableAs(made), ObjectKind::MaterializedView) => {
-            drop.names.iter().any(|own| own.name == made.name.name)
-        }
-        (Kind::CreateTrigger { name, .. }, ObjectKind::Trigger)
-        | (Kind::Policy { name, create: true, .. }, ObjectKind::Policy) => drop.members.contains(name),
-        _ => false,
-    };
-    let mut pairs = Vec::new();
-    for gone in &script.statements {
-        let Kind::Drop(drop) = &gone.kind else { continue };
-        let later = script.statements.iter().filter(|back| back.ordinal > gone.ordinal);
-        pairs.extend(
-            later
-                .filter(|back| makes(back, drop))
-                .map(|back| (gone.ordinal, back.ordinal)),
-        );
-    }
-    pairs
-}
-
-fn missing_meanwhile(gone: &Statement) -> Refusal {
-    let text: String = gone.sql.as_str().chars().take(80).collect();
-    Refusal {
-        rule: rules::type_change_rewrites_table::RULE.code,
-        message: format!("`{text}` comes before this change of a type: what it drops would be away for as long as rows are filled"),
-        help: "Put the statement, and the one that makes it again, right around the change, without CASCADE. Or run it as written in a quiet hour: `-- nonstop: as-written` above it, and `--allow blocking`."
-            .to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The order of pieces.
 //!
-//! The file's order stands, with four exceptions, each only past pieces that it commutes with: looking comes first; what
-//! prepares comes before instant statements; what cannot be taken back comes last; and VALIDATE and DROP INDEX wait until the instant statements around them are done,
+//! The file's order stands, with three exceptions, each only past pieces that it commutes with: looking comes first; what
+//! cannot be taken back comes last; and VALIDATE and DROP INDEX wait until the instant statements around them are done,
 //! so that those share one transaction.
 
 use crate::catalog::Catalog;
@@ -12,7 +12,6 @@ pub(super) fn order(pieces: Vec<Piece>, initial: &Catalog) -> Vec<Piece> {
     let (checks, mut pieces) = checks_first(pieces, initial);
     let alone = |piece: &Piece| matches!(piece.body, Body::Lone(_) | Body::Batches(_));
     if pieces.iter().any(alone) {
-        rise(&mut pieces);
         sink(&mut pieces, is_final, |_| true);
         sink(&mut pieces, waits, |next| !is_final(next));
     }
@@ -38,7 +37,7 @@ fn stands(piece: &Piece, initial: &Catalog) -> bool {
     piece.footprint.reads.iter().all(|key| match key {
         Key::Relation(name) => initial.relation(name).is_some(),
         Key::Column(table, column) => initial.relation(table).is_some_and(|rel| rel.column(column).is_some()),
-        Key::Object(_) | Key::Rows(_) | Key::Default(..) => true,
+        Key::Object(_) | Key::Rows(_) => true,
     })
 }
 
@@ -56,56 +55,6 @@ fn waits(piece: &Piece) -> bool {
     match &piece.body {
         Body::Lone(lone) => lone.kind == StepKind::Validate || matches!(lone.goal, crate::step::Goal::IndexGone { .. }),
         _ => false,
-    }
-}
-
-/// Something that is taken away above a piece that lasts, and given back below it: the statement that takes, and the one that
-/// lasts. `pairs` are statements of which the second gives back what the first takes; defaults are seen by themselves.
-pub(super) fn away(pieces: &[Piece], pairs: &[(usize, usize)]) -> Option<(usize, usize)> {
-    let defaults = |piece: &Piece| -> Vec<Key> {
-        let keys = piece
-            .footprint
-            .writes
-            .iter()
-            .filter(|key| matches!(key, Key::Default(..)));
-        keys.cloned().collect()
-    };
-    let gives_back = |gone: &Piece, back: &Piece| {
-        let both = defaults(back);
-        pairs.contains(&(gone.statement, back.statement)) || defaults(gone).iter().any(|key| both.contains(key))
-    };
-    pieces
-        .iter()
-        .enumerate()
-        .filter(|(_, piece)| piece.footprint.early)
-        .find_map(|(at, long)| {
-            let others = |range: &'_ [Piece]| -> Vec<Piece> {
-                range.iter().filter(|own| !own.footprint.early).cloned().collect()
-            };
-            let below = others(&pieces[at..]);
-            let above = others(&pieces[..at]);
-            let gone = above
-                .iter()
-                .find(|gone| below.iter().any(|back| gives_back(gone, back)))?;
-            Some((gone.statement, long.statement))
-        })
-}
-
-/// What prepares goes above instant statements that it commutes with: a view that is dropped and made again, a default that
-/// goes and comes, are away only for the moment of their own transaction.
-fn rise(pieces: &mut Vec<Piece>) {
-    for from in 0..pieces.len() {
-        let mut to = from;
-        while pieces[from].footprint.early && to > 0 {
-            let above = &pieces[to - 1];
-            let passes = matches!(above.body, Body::Instant(_)) && !above.footprint.early;
-            if !passes || !above.footprint.commutes(&pieces[from].footprint) {
-                break;
-            }
-            to -= 1;
-        }
-        let piece = pieces.remove(from);
-        pieces.insert(to, piece);
     }
 }
 

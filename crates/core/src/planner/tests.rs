@@ -133,12 +133,13 @@ fn open_ended(text: &str) -> Vec<String> {
         ..PlanSettings::default()
     };
     let mut catalog = catalog(15);
-    for relation in catalog.relations.values_mut() {
-        relation.size = Some(Size {
-            rows: 1_000_000,
-            bytes: 100_000_000,
-        });
-    }
+    let large = Size {
+        rows: 1_000_000,
+        bytes: 100_000_000,
+    };
+    catalog
+        .relations
+        .change(|_| true, |relation| relation.size = Some(large));
     let plan = plan_migration(&migration(text), &mut catalog, &settings).plan;
     let steps = plan.steps.into_iter().filter(|step| step.open_ended);
     let told = steps.inspect(|step| assert_eq!(step.estimate_ms, None));

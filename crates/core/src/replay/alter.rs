@@ -4,7 +4,7 @@ use super::Certainty::{self, Guessed, Known, Unknown};
 use super::constraint::{self, Reach};
 use super::names::without_null;
 use super::{partition, remove, table as tables};
-use crate::catalog::{Catalog, Constraint, ConstraintKind, Expression, Generated, Relation};
+use crate::catalog::{Catalog, Constraint, ConstraintKind, Expression, Generated, Mention, Relation};
 use crate::quote::Name;
 use crate::sql::{Action, ActionKind, AlterTable, NameRef, ObjectKind};
 use crate::version::ServerVersion;
@@ -73,8 +73,8 @@ fn family(catalog: &Catalog, table: &Name) -> Vec<Name> {
 
 fn each(catalog: &mut Catalog, table: &Name, mut change: impl FnMut(&mut Relation)) {
     for name in family(catalog, table) {
-        if let Some(rel) = catalog.relations.get_mut(&name) {
-            change(rel);
+        if let Some(mut rel) = catalog.relations.get_mut(&name) {
+            change(&mut rel);
         }
     }
 }
@@ -175,9 +175,9 @@ fn apply_to(catalog: &mut Catalog, table: &Name, reach: Reach, action: &ActionKi
         }
         ActionKind::DropIdentity { column, .. } => {
             each_column(catalog, table, column, |c| c.generated = Generated::No);
-            catalog.relations.retain(|_, rel| {
+            catalog.relations.remove_mentioning(Mention::OwnedBy(table), |rel| {
                 let of = rel.owned_by.as_ref();
-                of.is_none_or(|(owner, owned)| owner != table || owned != column)
+                of.is_some_and(|(owner, owned)| owner == table && owned == column)
             });
             Guessed
         }
@@ -197,7 +197,7 @@ fn apply_to(catalog: &mut Catalog, table: &Name, reach: Reach, action: &ActionKi
             let Some(child) = catalog.resolve(child) else {
                 return Unknown;
             };
-            if let Some(rel) = catalog.relations.get_mut(&child) {
+            if let Some(mut rel) = catalog.relations.get_mut(&child) {
                 rel.parents = vec![table.clone()];
                 rel.bound = Some(bound.clone());
             }
@@ -208,7 +208,7 @@ fn apply_to(catalog: &mut Catalog, table: &Name, reach: Reach, action: &ActionKi
             let Some(child) = catalog.resolve(child) else {
                 return Unknown;
             };
-            if let Some(rel) = catalog.relations.get_mut(&child) {
+            if let Some(mut rel) = catalog.relations.get_mut(&child) {
                 rel.bound = None;
             }
             leave(catalog, &child, table);
@@ -218,7 +218,7 @@ fn apply_to(catalog: &mut Catalog, table: &Name, reach: Reach, action: &ActionKi
             let Some(parent) = catalog.resolve(parent) else {
                 return Unknown;
             };
-            if let Some(rel) = catalog.relations.get_mut(table) {
+            if let Some(mut rel) = catalog.relations.get_mut(table) {
                 rel.parents.push(parent);
             }
             Guessed
@@ -266,14 +266,15 @@ pub(super) fn drop_column(catalog: &mut Catalog, table: &Name, column: &str) {
         matches!(&c.kind, ConstraintKind::ForeignKey { references, columns }
             if references == table && columns.iter().any(|c| c == column))
     };
-    let pointing = |rel: &Relation| rel.constraints.iter().any(points_at_it);
-    for rel in catalog.relations.those(pointing) {
-        rel.constraints.retain(|c| !points_at_it(c));
-    }
-    catalog.relations.retain(|_, rel| {
+    catalog
+        .relations
+        .change_mentioning([Mention::References(table)], |rel| {
+            rel.constraints.retain(|c| !points_at_it(c));
+        });
+    catalog.relations.remove_mentioning(Mention::OwnedBy(table), |rel| {
         rel.owned_by
             .as_ref()
-            .is_none_or(|(owner, owned)| owner != table || owned != column)
+            .is_some_and(|(owner, owned)| owner == table && owned == column)
     });
 }
 
@@ -281,16 +282,15 @@ fn set_logged(catalog: &mut Catalog, table: &Name, logged: bool) {
     each(catalog, table, |rel| rel.unlogged = !logged);
     // From 16 the sequences of a table go with it.
     if catalog.version >= ServerVersion::of_major(16) {
-        let own = |rel: &Relation| rel.owned_by.as_ref().is_some_and(|(owner, _)| owner == table);
-        for sequence in catalog.relations.those(own) {
-            sequence.unlogged = !logged;
-        }
+        catalog
+            .relations
+            .change_mentioning([Mention::OwnedBy(table)], |sequence| sequence.unlogged = !logged);
     }
 }
 
 /// A child that stands by itself again: what it has of its parent is its own.
 fn leave(catalog: &mut Catalog, child: &Name, parent: &Name) {
-    let Some(rel) = catalog.relations.get_mut(child) else {
+    let Some(mut rel) = catalog.relations.get_mut(child) else {
         return;
     };
     rel.parents.retain(|known| known != parent);
@@ -304,7 +304,7 @@ fn leave(catalog: &mut Catalog, child: &Name, parent: &Name) {
 }
 
 fn drop_constraint(catalog: &mut Catalog, table: &Name, name: &str, cascade: bool) {
-    let Some(rel) = catalog.relations.get_mut(table) else {
+    let Some(mut rel) = catalog.relations.get_mut(table) else {
         return;
     };
     let Some(dropped) = rel.constraints.iter().find(|c| c.name == name).cloned() else {
@@ -319,6 +319,7 @@ fn drop_constraint(catalog: &mut Catalog, table: &Name, name: &str, cascade: boo
     let index = rel.indexes.iter().find(|own| own.constraint.as_deref() == Some(name));
     let index = index.map(|own| own.name.clone());
     rel.constraints.retain(|c| c.name != name);
+    drop(rel);
     if let Some(index) = index {
         partition::take_index(catalog, table, &index);
     }
@@ -329,10 +330,11 @@ fn drop_constraint(catalog: &mut Catalog, table: &Name, name: &str, cascade: boo
             matches!(&c.kind, ConstraintKind::ForeignKey { references, columns }
                 if references == table && *columns == dropped.columns)
         };
-        let pointing = |rel: &Relation| rel.constraints.iter().any(points_at_it);
-        for rel in catalog.relations.those(pointing) {
-            rel.constraints.retain(|c| !points_at_it(c));
-        }
+        catalog
+            .relations
+            .change_mentioning([Mention::References(table)], |rel| {
+                rel.constraints.retain(|c| !points_at_it(c));
+            });
     }
 }
 
@@ -342,7 +344,7 @@ fn mark(catalog: &mut Catalog, table: &Name, action: &ActionKind) {
         ActionKind::OfType { name } => name.as_ref().and_then(|name| catalog.resolve_type(name)),
         _ => None,
     };
-    let Some(rel) = catalog.relations.get_mut(table) else {
+    let Some(mut rel) = catalog.relations.get_mut(table) else {
         return;
     };
     match action {
@@ -356,8 +358,8 @@ fn mark(catalog: &mut Catalog, table: &Name, action: &ActionKind) {
 /// `REASSIGN OWNED`.
 pub(super) fn reassign(catalog: &mut Catalog, roles: &[String], to: &str) -> Certainty {
     let theirs = |owner: &Option<String>| owner.as_ref().is_some_and(|owner| roles.contains(owner));
-    for rel in catalog.relations.those(|rel| theirs(&rel.owner)) {
-        rel.owner = Some(to.to_owned());
-    }
+    catalog
+        .relations
+        .change(|rel| theirs(&rel.owner), |rel| rel.owner = Some(to.to_owned()));
     Known
 }

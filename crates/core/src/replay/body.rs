@@ -204,7 +204,7 @@ pub(crate) fn apply_inner(catalog: &mut Catalog, inner: &Inner) -> Certainty {
             let before = super::filled(catalog);
             let own = super::apply(catalog, &inner.statement);
             for name in super::filled(catalog).iter().filter(|name| !before.contains(name)) {
-                if let Some(rel) = catalog.relations.get_mut(name) {
+                if let Some(mut rel) = catalog.relations.get_mut(name) {
                     rel.filled = false;
                 }
             }

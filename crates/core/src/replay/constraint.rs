@@ -110,7 +110,7 @@ pub(super) fn add_constraint(catalog: &mut Catalog, table: &Name, def: &Constrai
     if added.kind == ConstraintKind::NotNull && !replace_not_null(catalog, table, &added) {
         return;
     }
-    let Some(rel) = catalog.relations.get_mut(table) else {
+    let Some(mut rel) = catalog.relations.get_mut(table) else {
         return;
     };
     rel.constraints.push(added.clone());
@@ -120,6 +120,7 @@ pub(super) fn add_constraint(catalog: &mut Catalog, table: &Name, def: &Constrai
             index.valid = false;
         }
     } else if reach == Reach::Family {
+        drop(rel);
         if added.kind == ConstraintKind::NotNull {
             added
                 .columns
@@ -151,7 +152,7 @@ fn in_order(catalog: &Catalog, table: &Name, columns: &BTreeSet<String>) -> Vec<
 
 /// A column has one NOT NULL at the most; whether the constraint is to be added.
 fn replace_not_null(catalog: &mut Catalog, table: &Name, added: &Constraint) -> bool {
-    let Some(rel) = catalog.relations.get_mut(table) else {
+    let Some(mut rel) = catalog.relations.get_mut(table) else {
         return false;
     };
     let present = rel
@@ -179,7 +180,7 @@ fn index_columns(catalog: &Catalog, table: &Name, index: &str) -> Vec<String> {
 }
 
 fn take_index(catalog: &mut Catalog, table: &Name, index: &str, constraint: &str) {
-    let Some(rel) = catalog.relations.get_mut(table) else {
+    let Some(mut rel) = catalog.relations.get_mut(table) else {
         return;
     };
     if let Some(found) = rel.indexes.iter_mut().find(|i| i.name == index) {
@@ -189,7 +190,7 @@ fn take_index(catalog: &mut Catalog, table: &Name, index: &str, constraint: &str
 }
 
 fn key_index(catalog: &mut Catalog, table: &Name, name: &str, def: &ConstraintDef, key: &KeyDef) {
-    let Some(rel) = catalog.relations.get_mut(table) else {
+    let Some(mut rel) = catalog.relations.get_mut(table) else {
         return;
     };
     let rest = key.index_rest.as_ref();
@@ -215,7 +216,7 @@ fn key_index(catalog: &mut Catalog, table: &Name, name: &str, def: &ConstraintDe
 }
 
 fn exclude_index(catalog: &mut Catalog, table: &Name, name: &str, exclude: &ExcludeDef) {
-    let Some(rel) = catalog.relations.get_mut(table) else {
+    let Some(mut rel) = catalog.relations.get_mut(table) else {
         return;
     };
     rel.indexes.push(Index {

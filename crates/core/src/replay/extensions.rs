@@ -213,11 +213,11 @@ pub(super) fn create(catalog: &mut Catalog, name: &str, schema: Option<&str>) ->
     };
     for name in extension.types {
         let name = place(catalog, name);
-        catalog.types.entry(name).or_insert(TypeDef::Other);
+        catalog.types.or_insert_with(&name, || TypeDef::Other);
     }
     for (name, volatility) in extension.functions {
         let name = place(catalog, name);
-        catalog.functions.entry(name).or_insert_with(|| {
+        catalog.functions.or_insert_with(&name, || {
             vec![Function {
                 arguments: String::new(),
                 returns: String::new(),
@@ -230,10 +230,7 @@ pub(super) fn create(catalog: &mut Catalog, name: &str, schema: Option<&str>) ->
     }
     for (name, kind) in extension.relations {
         let name = place(catalog, name);
-        catalog
-            .relations
-            .entry(name)
-            .or_insert_with(|| Relation::created(*kind));
+        catalog.relations.or_insert_with(&name, || Relation::created(*kind));
     }
     if extension.functions.is_empty() && extension.relations.is_empty() && extension.types.is_empty() {
         Known
@@ -255,13 +252,13 @@ pub(super) fn drop(catalog: &mut Catalog, name: &str) -> (Vec<Name>, Certainty) 
         .filter(|(name, definition)| **definition == TypeDef::Other && of(name, extension.types))
         .map(|(name, _)| name.clone())
         .collect();
-    catalog.types.retain(|name, _| !types.contains(name));
+    catalog.types.remove_those(|name, _| types.contains(name));
     let functions: Vec<&str> = extension.functions.iter().map(|(name, _)| *name).collect();
     catalog
         .functions
-        .retain(|name, overloads| !(of(name, &functions) && overloads.iter().all(|f| f.language == "c")));
+        .remove_those(|name, overloads| of(name, &functions) && overloads.iter().all(|f| f.language == "c"));
     let relations: Vec<&str> = extension.relations.iter().map(|(name, _)| *name).collect();
-    catalog.relations.retain(|name, _| !of(name, &relations));
+    catalog.relations.remove_those(|name, _| of(name, &relations));
     (types, Guessed)
 }
 

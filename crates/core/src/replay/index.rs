@@ -32,7 +32,7 @@ pub(super) fn create(catalog: &mut Catalog, index: &CreateIndex) -> Certainty {
         .as_str()
         .to_owned();
     let has_children = catalog.children(&table).next().is_some();
-    let Some(rel) = catalog.relations.get_mut(&table) else {
+    let Some(mut rel) = catalog.relations.get_mut(&table) else {
         return Unknown;
     };
     rel.indexes.push(Index {
@@ -54,6 +54,7 @@ pub(super) fn create(catalog: &mut Catalog, index: &CreateIndex) -> Certainty {
             format!("CREATE INDEX {definition}")
         },
     });
+    drop(rel);
     if !partitioned || index.only {
         return Known;
     }
@@ -79,7 +80,7 @@ pub(super) fn copy_index(catalog: &mut Catalog, table: &Name, source: &Name, ind
         Some(_) => catalog.choose_index_name(table, &columns, Some("key")),
         None => catalog.choose_index_name(table, &columns, None),
     };
-    let Some(rel) = catalog.relations.get_mut(table) else {
+    let Some(mut rel) = catalog.relations.get_mut(table) else {
         return;
     };
     rel.indexes.push(Index {

@@ -18,7 +18,7 @@ mod remove;
 mod body;
 mod playback;
 
-use crate::catalog::{Catalog, RelationKind, Size, Trigger, TypeDef};
+use crate::catalog::{Catalog, Mention, RelationKind, Size, Trigger, TypeDef};
 use crate::quote::Name;
 use crate::sql::{Dml, DmlVerb, Kind, NameRef, Query, Statement};
 
@@ -82,13 +82,7 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
             Known
         }
         Kind::RenameEnumValue { name, from, to } => {
-            let name = catalog.resolve_type(name);
-            if let Some(TypeDef::Enum(labels)) = name.and_then(|name| catalog.types.get_mut(&name)) {
-                labels
-                    .iter_mut()
-                    .filter(|label| *label == from)
-                    .for_each(|label| label.clone_from(to));
-            }
+            object::rename_enum_value(catalog, name, from, to);
             Known
         }
         Kind::CreateDomain {
@@ -242,7 +236,7 @@ fn fill(catalog: &mut Catalog, dml: &Dml) {
         DmlVerb::Insert => {
             let name = catalog.resolve(&dml.target);
             let rel = name.and_then(|name| catalog.relations.get_mut(&name));
-            if let Some(rel) = rel.filter(|rel| given && rel.triggers.is_empty()) {
+            if let Some(mut rel) = rel.filter(|rel| given && rel.triggers.is_empty()) {
                 rel.filled = true;
             }
         }
@@ -253,16 +247,14 @@ fn fill(catalog: &mut Catalog, dml: &Dml) {
 
 /// Rows go from a table, and from whichever others its keys reach.
 fn take_out(catalog: &mut Catalog) {
-    for name in filled(catalog) {
-        if let Some(rel) = catalog.relations.get_mut(&name) {
-            rel.filled = false;
-        }
-    }
+    catalog
+        .relations
+        .change_mentioning([Mention::Filled], |rel| rel.filled = false);
 }
 
 /// Tables that surely hold a row.
 fn filled(catalog: &Catalog) -> Vec<Name> {
-    let filled = catalog.relations.iter().filter(|(_, rel)| rel.filled);
+    let filled = catalog.relations.mentioning(Mention::Filled);
     filled.map(|(name, _)| name.clone()).collect()
 }
 
@@ -272,13 +264,14 @@ fn grow(catalog: &mut Catalog, table: &NameRef, added: Option<u64>) -> Certainty
         return Known;
     };
     let below = catalog.descendants(&name);
-    let Some(rel) = catalog.relations.get_mut(&name) else {
+    let Some(mut rel) = catalog.relations.get_mut(&name) else {
         return Known;
     };
     // Which partition the rows go to is not known.
     if rel.kind == RelationKind::PartitionedTable && !below.is_empty() {
+        drop(rel);
         for name in below {
-            if let Some(rel) = catalog.relations.get_mut(&name) {
+            if let Some(mut rel) = catalog.relations.get_mut(&name) {
                 rel.size = None;
             }
         }

@@ -3,7 +3,7 @@
 //! The rules of the second half are `makeObjectName`, `ChooseRelationName`, `ChooseConstraintName` and
 //! `ChooseIndexName` of PostgreSQL's `indexcmds.c` and `pg_constraint.c`.
 
-use crate::catalog::{Catalog, Expression, Index, TEMPORARY};
+use crate::catalog::{Catalog, Expression, Index, Mention, TEMPORARY};
 use crate::quote::{Ident, Name};
 use crate::sql::{NameRef, TypeRef};
 use std::collections::BTreeSet;
@@ -36,7 +36,7 @@ impl Catalog {
     /// The table of extended statistics of that name.
     pub fn table_of_statistics(&self, name: &NameRef) -> Option<Name> {
         let on = |name: &Name| {
-            let mut relations = self.relations.iter();
+            let mut relations = self.relations.mentioning(Mention::Statistics(name));
             relations
                 .find(|(_, rel)| rel.statistics.iter().any(|own| own.name == *name))
                 .map(|(table, _)| table)
@@ -114,8 +114,9 @@ impl Catalog {
     }
 
     fn constraint_name_taken(&self, schema: &str, constraint: &str) -> bool {
-        let in_schema = self.relations.iter().filter(|(name, _)| name.schema == schema);
-        in_schema
+        let tables = self.relations.mentioning(Mention::Constraint(schema, constraint));
+        tables
+            .filter(|(name, _)| name.schema == schema)
             .flat_map(|(_, rel)| &rel.constraints)
             .any(|c| c.name == constraint)
     }

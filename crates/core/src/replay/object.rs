@@ -40,7 +40,7 @@ pub(super) fn table_as(catalog: &mut Catalog, create: &CreateTableAs) -> Certain
     }
     let certainty = view(catalog, &made, kind);
     let rows = super::added_rows(catalog, None, &create.query);
-    let Some(rel) = catalog.relations.get_mut(&name) else {
+    let Some(mut rel) = catalog.relations.get_mut(&name) else {
         return certainty;
     };
     rel.drop_on_commit = create.drop_on_commit;
@@ -98,7 +98,7 @@ pub(super) fn sequence(
     let target = catalog.target_of(name, temporary);
     let mut rel = Relation::created(RelationKind::Sequence);
     rel.temporary = temporary;
-    catalog.relations.entry(target).or_insert(rel);
+    catalog.relations.or_insert_with(&target, || rel);
     own_sequence(catalog, name, owned_by);
     Known
 }
@@ -106,14 +106,17 @@ pub(super) fn sequence(
 pub(super) fn own_sequence(catalog: &mut Catalog, name: &NameRef, owned_by: Option<&(NameRef, String)>) {
     let Some((table, column)) = owned_by else { return };
     let owner = catalog.resolve(table).map(|table| (table, column.clone()));
-    if let Some(rel) = relation_of(catalog, name) {
+    if let Some(mut rel) = relation_of(catalog, name) {
         rel.owned_by = owner;
     }
 }
 
 pub(super) fn enum_value(catalog: &mut Catalog, name: &NameRef, label: &str, beside: Option<&(String, bool)>) {
     let Some(name) = catalog.resolve_type(name) else { return };
-    let Some(TypeDef::Enum(labels)) = catalog.types.get_mut(&name) else {
+    let Some(mut definition) = catalog.types.get_mut(&name) else {
+        return;
+    };
+    let TypeDef::Enum(labels) = &mut *definition else {
         return;
     };
     if labels.iter().any(|existing| existing == label) {
@@ -128,10 +131,20 @@ pub(super) fn enum_value(catalog: &mut Catalog, name: &NameRef, label: &str, bes
     labels.insert(place.unwrap_or(labels.len()), label.to_owned());
 }
 
+pub(super) fn rename_enum_value(catalog: &mut Catalog, name: &NameRef, from: &str, to: &str) {
+    let Some(name) = catalog.resolve_type(name) else { return };
+    if let Some(mut definition) = catalog.types.get_mut(&name)
+        && let TypeDef::Enum(labels) = &mut *definition
+    {
+        let meant = labels.iter_mut().filter(|label| *label == from);
+        meant.for_each(|label| to.clone_into(label));
+    }
+}
+
 /// Makes a type, unless there is one of that name.
 pub(super) fn make_type(catalog: &mut Catalog, name: &NameRef, definition: TypeDef) -> Certainty {
     let name = catalog.target(name);
-    catalog.types.entry(name).or_insert(definition);
+    catalog.types.or_insert_with(&name, || definition);
     Known
 }
 
@@ -161,7 +174,9 @@ pub(super) fn alter_domain(catalog: &mut Catalog, name: &NameRef, constrains: bo
     }
     let mut changed = vec![name];
     while let Some(name) = changed.pop() {
-        if let Some(TypeDef::Domain { constrained, .. }) = catalog.types.get_mut(&name) {
+        if let Some(mut definition) = catalog.types.get_mut(&name)
+            && let TypeDef::Domain { constrained, .. } = &mut *definition
+        {
             *constrained = true;
         }
         let display = catalog.type_name(&name);
@@ -212,7 +227,9 @@ pub(super) fn function(catalog: &mut Catalog, create: &CreateFunction) -> Certai
         inlined: create.inlined.clone(),
     };
     drop_function(catalog, &name, Some(&input));
-    catalog.functions.entry(name).or_default().push(made);
+    if let Some(mut overloads) = catalog.functions.or_insert_with(&name, Vec::new) {
+        overloads.push(made);
+    }
     Known
 }
 
@@ -226,7 +243,7 @@ pub(super) fn alter_function(
     let types = signature.map(|types| displays(catalog, types));
     let found = catalog.resolve_function(name);
     let overloads = found.and_then(|name| catalog.functions.get_mut(&name));
-    let (Some(overloads), Some(volatility)) = (overloads, volatility) else {
+    let (Some(mut overloads), Some(volatility)) = (overloads, volatility) else {
         return;
     };
     let is_meant = |function: &&mut Function| types.as_ref().is_none_or(|types| has_types(function, types));
@@ -253,11 +270,13 @@ fn returns(create: &CreateFunction) -> String {
 /// Takes out the function with arguments of these types; without them, all of the name.
 pub(super) fn drop_function(catalog: &mut Catalog, name: &Name, signature: Option<&[TypeRef]>) {
     let types = signature.map(|types| displays(catalog, types));
-    let Some(overloads) = catalog.functions.get_mut(name) else {
+    let Some(mut overloads) = catalog.functions.get_mut(name) else {
         return;
     };
     overloads.retain(|function| types.as_ref().is_some_and(|types| !has_types(function, types)));
-    if overloads.is_empty() {
+    let is_last = overloads.is_empty();
+    drop(overloads);
+    if is_last {
         catalog.functions.remove(name);
     }
 }
@@ -303,7 +322,7 @@ fn split_list(text: &str) -> Vec<&str> {
 }
 
 pub(super) fn trigger(catalog: &mut Catalog, table: &NameRef, mut trigger: Trigger) -> Certainty {
-    let Some(rel) = relation_of(catalog, table) else {
+    let Some(mut rel) = relation_of(catalog, table) else {
         return Unknown;
     };
     trigger.columns.retain(|column| rel.column(column).is_some());
@@ -322,7 +341,7 @@ pub(super) fn statistics(catalog: &mut Catalog, name: Option<&NameRef>, table: &
             "stat",
         )),
     };
-    if let Some(rel) = catalog.relations.get_mut(&table) {
+    if let Some(mut rel) = catalog.relations.get_mut(&table) {
         rel.statistics.push(Statistics {
             name,
             columns: columns.iter().cloned().collect(),
@@ -331,7 +350,7 @@ pub(super) fn statistics(catalog: &mut Catalog, name: Option<&NameRef>, table: &
 }
 
 pub(super) fn policy(catalog: &mut Catalog, name: &str, table: &NameRef, uses: &Expression) -> Certainty {
-    let Some(rel) = relation_of(catalog, table) else {
+    let Some(mut rel) = relation_of(catalog, table) else {
         return Unknown;
     };
     let columns: BTreeSet<String> = uses

@@ -6,6 +6,7 @@
 use super::names::index_column_names;
 use crate::catalog::{Catalog, Constraint, ConstraintKind, Index, Origin, RelationKind};
 use crate::quote::{Ident, Name};
+use std::collections::BTreeSet;
 
 /// After an index was made on a partitioned table: one on each partition, attached to it.
 pub(super) fn spread_index(catalog: &mut Catalog, table: &Name, index: &str) {
@@ -54,7 +55,7 @@ fn inherit_index(catalog: &mut Catalog, parent: &Name, index: &str, child: &Name
     });
     let above = Some(parent.sibling(index));
     if let Some(at) = ready {
-        if let Some(rel) = catalog.relations.get_mut(child) {
+        if let Some(mut rel) = catalog.relations.get_mut(child) {
             rel.indexes[at].parent = above;
         }
         return;
@@ -86,7 +87,7 @@ fn inherit_index(catalog: &mut Catalog, parent: &Name, index: &str, child: &Name
         inherited: true,
         definition: String::new(),
     });
-    if let Some(rel) = catalog.relations.get_mut(child) {
+    if let Some(mut rel) = catalog.relations.get_mut(child) {
         rel.indexes.push(own);
         rel.constraints.extend(constraint);
     }
@@ -141,9 +142,10 @@ fn inherit_constraint(catalog: &mut Catalog, child: &Name, constraint: &Constrai
         inherited: true,
         ..constraint.clone()
     };
-    let Some(rel) = catalog.relations.get_mut(child) else {
+    let Some(mut rel) = catalog.relations.get_mut(child) else {
         return;
     };
+    let mut is_taken = false;
     match &constraint.kind {
         ConstraintKind::Check(_) => {
             if constraint.definition.ends_with("NO INHERIT") {
@@ -169,17 +171,18 @@ fn inherit_constraint(catalog: &mut Catalog, child: &Name, constraint: &Constrai
                 same.inherited = true;
                 return;
             }
-            if rel.constraint(&constraint.name).is_some() {
-                let columns = super::names::addition(&constraint.columns);
-                let none = std::collections::BTreeSet::new();
-                own.name = catalog.choose_constraint_name(child, Some(&columns), "fkey", &none);
-            }
+            is_taken = rel.constraint(&constraint.name).is_some();
         }
         ConstraintKind::PrimaryKey | ConstraintKind::Unique | ConstraintKind::Exclude | ConstraintKind::Trigger => {
             return;
         }
     }
-    if let Some(rel) = catalog.relations.get_mut(child) {
+    drop(rel);
+    if is_taken {
+        let columns = super::names::addition(&constraint.columns);
+        own.name = catalog.choose_constraint_name(child, Some(&columns), "fkey", &BTreeSet::new());
+    }
+    if let Some(mut rel) = catalog.relations.get_mut(child) {
         rel.constraints.push(own.clone());
     }
     spread_constraint(catalog, child, &own);
@@ -189,7 +192,7 @@ fn inherit_constraint(catalog: &mut Catalog, child: &Name, constraint: &Constrai
 pub(super) fn take_constraint(catalog: &mut Catalog, table: &Name, constraint: &Constraint) {
     let children: Vec<Name> = catalog.children(table).cloned().collect();
     for child in children {
-        let Some(rel) = catalog.relations.get_mut(&child) else {
+        let Some(mut rel) = catalog.relations.get_mut(&child) else {
             continue;
         };
         let from_above = |own: &Constraint| {
@@ -216,13 +219,14 @@ pub(super) fn take_constraint(catalog: &mut Catalog, table: &Name, constraint: &
                 .filter(|column| own.columns.contains(&column.name))
                 .for_each(|column| column.not_null = false);
         }
+        drop(rel);
         take_constraint(catalog, &child, &own);
     }
 }
 
 /// An index, the constraint that it serves, and those of the partitions attached to it.
 pub(super) fn take_index(catalog: &mut Catalog, table: &Name, index: &str) {
-    let Some(rel) = catalog.relations.get_mut(table) else {
+    let Some(mut rel) = catalog.relations.get_mut(table) else {
         return;
     };
     let Some(at) = rel.indexes.iter().position(|own| own.name == index) else {
@@ -231,6 +235,7 @@ pub(super) fn take_index(catalog: &mut Catalog, table: &Name, index: &str) {
     let gone = rel.indexes.remove(at);
     rel.constraints
         .retain(|own| Some(&own.name) != gone.constraint.as_ref());
+    drop(rel);
     let above = table.sibling(index);
     let children: Vec<Name> = catalog.children(table).cloned().collect();
     for child in children {
@@ -245,7 +250,7 @@ pub(super) fn take_index(catalog: &mut Catalog, table: &Name, index: &str) {
 /// `ALTER INDEX … ATTACH PARTITION`; the parent's index is valid when every partition has one attached.
 pub(super) fn attach_index(catalog: &mut Catalog, table: &Name, index: &str, child: &Name, attached: &str) {
     let above = table.sibling(index);
-    if let Some(rel) = catalog.relations.get_mut(child)
+    if let Some(mut rel) = catalog.relations.get_mut(child)
         && let Some(own) = rel.indexes.iter_mut().find(|own| own.name == attached)
     {
         own.parent = Some(above.clone());
@@ -263,7 +268,7 @@ pub(super) fn attach_index(catalog: &mut Catalog, table: &Name, index: &str, chi
         own.iter().any(|own| own.valid && own.parent.as_ref() == Some(&above))
     };
     let complete = catalog.children(table).all(has_it);
-    if let Some(rel) = catalog.relations.get_mut(table)
+    if let Some(mut rel) = catalog.relations.get_mut(table)
         && let Some(own) = rel.indexes.iter_mut().find(|own| own.name == index)
     {
         own.valid |= complete;

@@ -3,7 +3,7 @@
 //! `SET` lasts to the end of the file: the runner's next file may run in another session.
 
 use super::Certainty::{self, Known};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Mention};
 use crate::migration::TransactionModel;
 use crate::sql::{Kind, Script, Statement, TransactionVerb};
 
@@ -111,7 +111,9 @@ impl Playback {
     pub fn close(mut self, catalog: &mut Catalog) {
         self.commit(catalog);
         self.initial.put(catalog);
-        catalog.relations.retain(|_, rel| !rel.temporary);
+        catalog
+            .relations
+            .remove_mentioning(Mention::Temporary, |rel| rel.temporary);
     }
 
     fn begin(&mut self, catalog: &Catalog, savepoint: &str) {
@@ -132,7 +134,9 @@ impl Playback {
     fn commit(&mut self, catalog: &mut Catalog) {
         self.lasting.put(catalog);
         if self.is_in_transaction() {
-            catalog.relations.retain(|_, rel| !rel.drop_on_commit);
+            catalog
+                .relations
+                .remove_mentioning(Mention::Temporary, |rel| rel.drop_on_commit);
         }
         self.frames.clear();
     }

@@ -2,7 +2,7 @@
 
 use super::Certainty::{self, Guessed, Known, Unknown};
 use super::{extensions, object};
-use crate::catalog::{Catalog, Column, Constraint, ConstraintKind, Relation, RelationKind, TypeDef};
+use crate::catalog::{Catalog, Column, Constraint, ConstraintKind, Mention, Relation, RelationKind, Trigger, TypeDef};
 use crate::quote::Name;
 use crate::sql::{Drop, NameRef, ObjectKind, Rename};
 use std::collections::BTreeSet;
@@ -38,15 +38,15 @@ pub(super) fn drop(catalog: &mut Catalog, drop: &Drop) -> Certainty {
                     object::drop_function(catalog, &name, signature);
                     if drop.cascade && !catalog.functions.contains_key(&name) {
                         let calls = |rel: &Relation| rel.triggers.iter().any(|trigger| trigger.function == name);
-                        for rel in catalog.relations.those(calls) {
+                        catalog.relations.change(calls, |rel| {
                             rel.triggers.retain(|trigger| trigger.function != name);
-                        }
+                        });
                     }
                 }
             }
             ObjectKind::Trigger | ObjectKind::Policy => {
                 let table = catalog.resolve(name).and_then(|name| catalog.relations.get_mut(&name));
-                if let Some(rel) = table {
+                if let Some(mut rel) = table {
                     rel.triggers
                         .retain(|t| drop.object != ObjectKind::Trigger || t.name != member);
                     rel.policies
@@ -55,7 +55,7 @@ pub(super) fn drop(catalog: &mut Catalog, drop: &Drop) -> Certainty {
             }
             ObjectKind::Statistics => {
                 let table = catalog.table_of_statistics(name);
-                if let Some(rel) = table.and_then(|table| catalog.relations.get_mut(&table)) {
+                if let Some(mut rel) = table.and_then(|table| catalog.relations.get_mut(&table)) {
                     rel.statistics.retain(|own| own.name.name != name.name);
                 }
             }
@@ -104,10 +104,12 @@ fn schema(catalog: &mut Catalog, schema: &str) {
         catalog.types.remove(&name);
         columns_of_type(catalog, &name);
     }
-    catalog.functions.retain(|name, _| name.schema != schema);
-    for rel in catalog.relations.values_mut() {
-        rel.triggers.retain(|trigger| trigger.function.schema != schema);
-    }
+    catalog.functions.remove_those(|name, _| name.schema == schema);
+    let gone = |trigger: &Trigger| trigger.function.schema == schema;
+    catalog.relations.change(
+        |rel| rel.triggers.iter().any(gone),
+        |rel| rel.triggers.retain(|trigger| !gone(trigger)),
+    );
 }
 
 /// Views that read a relation go with it, and those that read them.
@@ -134,7 +136,8 @@ fn readers(catalog: &Catalog, read: &Name, column: Option<&str>) -> Vec<Name> {
         let columns = rel.reads.get(read).filter(|_| is_view);
         columns.is_some_and(|columns| column.is_none_or(|column| columns.contains(column)))
     };
-    let readers = catalog.relations.iter().filter(|(_, rel)| is_reader(rel));
+    let readers = catalog.relations.mentioning(Mention::Reads(read));
+    let readers = readers.filter(|(_, rel)| is_reader(rel));
     readers.map(|(name, _)| name.clone()).collect()
 }
 
@@ -151,11 +154,10 @@ fn defaults_of(catalog: &mut Catalog, sequence: &Name) {
         default.is_some_and(|default| default.functions.contains("nextval") && default.sql.contains(&sequence.name))
     };
     let counting = |rel: &Relation| rel.columns.iter().any(counts);
-    for column in catalog.relations.those(counting).flat_map(|rel| &mut rel.columns) {
-        if counts(column) {
-            column.default = None;
-        }
-    }
+    catalog.relations.change(counting, |rel| {
+        let columns = rel.columns.iter_mut().filter(|column| counts(column));
+        columns.for_each(|column| column.default = None);
+    });
 }
 
 /// Columns of a type that is gone.
@@ -167,11 +169,8 @@ fn columns_of_type(catalog: &mut Catalog, of: &Name) {
             .filter(|column| column.user_type.as_ref() == Some(of));
         own.map(|column| column.name.clone()).collect::<Vec<_>>()
     };
-    let users: Vec<(Name, Vec<String>)> = catalog
-        .relations
-        .iter()
-        .map(|(name, rel)| (name.clone(), of_type(rel)))
-        .collect();
+    let users = catalog.relations.mentioning(Mention::Typed(of));
+    let users: Vec<(Name, Vec<String>)> = users.map(|(name, rel)| (name.clone(), of_type(rel))).collect();
     for (table, columns) in users {
         for column in columns {
             views_of_column(catalog, &table, &column);
@@ -183,16 +182,15 @@ fn columns_of_type(catalog: &mut Catalog, of: &Name) {
 /// Takes a relation out, with the keys that point at it and the sequences it owns.
 pub(super) fn relation(catalog: &mut Catalog, name: &Name) {
     catalog.relations.remove(name);
-    catalog
-        .relations
-        .retain(|_, rel| rel.owned_by.as_ref().is_none_or(|(owner, _)| owner != name));
+    catalog.relations.remove_mentioning(Mention::OwnedBy(name), |rel| {
+        rel.owned_by.as_ref().is_some_and(|(owner, _)| owner == name)
+    });
     let partitions: Vec<Name> = catalog.children(name).cloned().collect();
     let points_at_it =
         |c: &Constraint| matches!(&c.kind, ConstraintKind::ForeignKey { references, .. } if references == name);
-    let pointing = |rel: &Relation| rel.constraints.iter().any(points_at_it);
-    for rel in catalog.relations.those(pointing) {
+    catalog.relations.change_mentioning([Mention::References(name)], |rel| {
         rel.constraints.retain(|c| !points_at_it(c));
-    }
+    });
     for partition in partitions {
         relation(catalog, &partition);
     }
@@ -238,7 +236,7 @@ pub(super) fn rename(catalog: &mut Catalog, rename: &Rename) -> Certainty {
             let (Some(table), Some(from)) = (catalog.resolve(&rename.name), &rename.member) else {
                 return Unknown;
             };
-            if let Some(rel) = catalog.relations.get_mut(&table) {
+            if let Some(mut rel) = catalog.relations.get_mut(&table) {
                 rel.constraints
                     .iter_mut()
                     .filter(|c| c.name == *from)
@@ -260,7 +258,7 @@ pub(super) fn rename(catalog: &mut Catalog, rename: &Rename) -> Certainty {
             let (Some(table), Some(from)) = (catalog.resolve(&rename.name), &rename.member) else {
                 return Unknown;
             };
-            if let Some(rel) = catalog.relations.get_mut(&table) {
+            if let Some(mut rel) = catalog.relations.get_mut(&table) {
                 rel.triggers
                     .iter_mut()
                     .filter(|t| t.name == *from)
@@ -290,7 +288,7 @@ pub(super) fn rename(catalog: &mut Catalog, rename: &Rename) -> Certainty {
 }
 
 fn rename_index(catalog: &mut Catalog, table: &Name, from: &str, to: &str) {
-    let Some(rel) = catalog.relations.get_mut(table) else {
+    let Some(mut rel) = catalog.relations.get_mut(table) else {
         return;
     };
     for index in rel.indexes.iter_mut().filter(|i| i.name == from) {
@@ -322,7 +320,7 @@ fn move_relation(catalog: &mut Catalog, old: &Name, new: &Name) {
             name.clone_from(new);
         }
     };
-    for rel in catalog.relations.values_mut() {
+    let follow = |rel: &mut Relation| {
         rel.parents.iter_mut().for_each(swap);
         if let Some((owner, _)) = &mut rel.owned_by {
             swap(owner);
@@ -345,6 +343,17 @@ fn move_relation(catalog: &mut Catalog, old: &Name, new: &Name) {
                 swap(references);
             }
         }
+    };
+    if old.schema == new.schema {
+        let what = [
+            Mention::Parent(old),
+            Mention::OwnedBy(old),
+            Mention::Reads(old),
+            Mention::References(old),
+        ];
+        catalog.relations.change_mentioning(what, follow);
+    } else {
+        catalog.relations.change(|_| true, follow);
     }
 }
 
@@ -353,14 +362,15 @@ fn move_type(catalog: &mut Catalog, old: &Name, new: &Name) {
     let Some(def) = catalog.types.remove(old) else { return };
     catalog.types.insert(new.clone(), def);
     let after = catalog.type_name(new);
-    for column in catalog.relations.values_mut().flat_map(|rel| &mut rel.columns) {
-        if column.user_type.as_ref() == Some(old) {
+    let is_of_it = |column: &Column| column.user_type.as_ref() == Some(old);
+    catalog.relations.change_mentioning([Mention::Typed(old)], |rel| {
+        for column in rel.columns.iter_mut().filter(|column| is_of_it(column)) {
             column.user_type = Some(new.clone());
             if let Some(rest) = column.type_name.strip_prefix(&before) {
                 column.type_name = format!("{after}{rest}");
             }
         }
-    }
+    });
 }
 
 fn rename_schema(catalog: &mut Catalog, from: &str, to: &str) {
@@ -384,11 +394,13 @@ fn rename_schema(catalog: &mut Catalog, from: &str, to: &str) {
             catalog.functions.insert(Name::new(to, &old.name), overloads);
         }
     }
-    for trigger in catalog.relations.values_mut().flat_map(|rel| &mut rel.triggers) {
-        if trigger.function.schema == from {
+    let is_from = |trigger: &Trigger| trigger.function.schema == from;
+    let has_it = |rel: &Relation| rel.triggers.iter().any(is_from);
+    catalog.relations.change(has_it, |rel| {
+        for trigger in rel.triggers.iter_mut().filter(|trigger| is_from(trigger)) {
             to.clone_into(&mut trigger.function.schema);
         }
-    }
+    });
 }
 
 /// Expressions keep the old name in their text; what they use is renamed.
@@ -404,7 +416,7 @@ fn rename_column(catalog: &mut Catalog, table: &Name, from: &str, to: &str) -> C
         }
     };
     for name in std::iter::once(table.clone()).chain(catalog.descendants(table)) {
-        let Some(rel) = catalog.relations.get_mut(&name) else {
+        let Some(mut rel) = catalog.relations.get_mut(&name) else {
             continue;
         };
         rel.columns.iter_mut().for_each(|c| swap(&mut c.name));
@@ -425,7 +437,12 @@ fn rename_column(catalog: &mut Catalog, table: &Name, from: &str, to: &str) -> C
         let defaults = rel.columns.iter_mut().filter_map(|c| c.default.as_mut());
         defaults.for_each(|default| swap_set(&mut default.columns));
     }
-    for rel in catalog.relations.values_mut() {
+    let what = [
+        Mention::Reads(table),
+        Mention::OwnedBy(table),
+        Mention::References(table),
+    ];
+    catalog.relations.change_mentioning(what, |rel| {
         if let Some(read) = rel.reads.get_mut(table) {
             swap_set(read);
         }
@@ -441,7 +458,7 @@ fn rename_column(catalog: &mut Catalog, table: &Name, from: &str, to: &str) -> C
                 columns.iter_mut().for_each(swap);
             }
         }
-    }
+    });
     // Index and constraint definitions hold the old name in their text.
     Guessed
 }
@@ -452,10 +469,7 @@ pub(super) fn set_schema(catalog: &mut Catalog, object: ObjectKind, name: &NameR
             let Some(old) = catalog.resolve(name) else {
                 return Unknown;
             };
-            let owned = catalog
-                .relations
-                .iter()
-                .filter(|(_, rel)| rel.owned_by.as_ref().is_some_and(|(owner, _)| *owner == old));
+            let owned = catalog.sequences_of(&old);
             let moved: Vec<Name> = owned.map(|(name, _)| name.clone()).chain([old.clone()]).collect();
             for old in moved {
                 let new = Name::new(schema, &old.name);

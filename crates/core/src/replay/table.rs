@@ -5,7 +5,7 @@ use super::constraint::{Reach, add_constraint};
 use super::names::without_null;
 use super::partition;
 use crate::catalog::{
-    Catalog, Column, Constraint, ConstraintKind, Expression, Generated, Relation, RelationKind, TEMPORARY,
+    Catalog, Column, Constraint, ConstraintKind, Expression, Generated, Held, Relation, RelationKind, TEMPORARY,
 };
 use crate::quote::Name;
 use crate::sql::{ColumnDef, CreateTable, Like, NameRef, TypeRef};
@@ -76,7 +76,7 @@ fn inherit_columns(catalog: &mut Catalog, child: &Name, parent: &Name) {
     let is_partition = catalog.relation(child).is_some_and(|rel| rel.bound.is_some());
     for column in columns {
         let not_null = column.not_null;
-        let Some(rel) = catalog.relations.get_mut(child) else {
+        let Some(mut rel) = catalog.relations.get_mut(child) else {
             return;
         };
         if rel.column(&column.name).is_none() {
@@ -91,6 +91,7 @@ fn inherit_columns(catalog: &mut Catalog, child: &Name, parent: &Name) {
                 ..column.clone()
             });
         }
+        drop(rel);
         if not_null {
             let above = not_null_name(catalog, parent, &column.name);
             mark_not_null(catalog, child, &column.name, above, true);
@@ -112,7 +113,7 @@ fn copy_columns(catalog: &mut Catalog, table: &Name, like: &Like) {
         if kept && column.generated == Generated::Identity {
             sequence_of(catalog, table, &column.name);
         }
-        let Some(rel) = catalog.relations.get_mut(table) else {
+        let Some(mut rel) = catalog.relations.get_mut(table) else {
             return;
         };
         rel.columns.push(Column {
@@ -121,6 +122,7 @@ fn copy_columns(catalog: &mut Catalog, table: &Name, like: &Like) {
             generated: if kept { column.generated } else { Generated::No },
             ..column.clone()
         });
+        drop(rel);
         if not_null {
             let copied = source_name
                 .as_ref()
@@ -136,7 +138,7 @@ fn copy_objects(catalog: &mut Catalog, table: &Name, like: &Like) {
     };
     let Some(from) = catalog.relation(&source) else { return };
     let (constraints, indexes) = (from.constraints.clone(), from.indexes.clone());
-    let Some(rel) = catalog.relations.get_mut(table) else {
+    let Some(mut rel) = catalog.relations.get_mut(table) else {
         return;
     };
     if like.includes(Like::CHECKS) {
@@ -148,6 +150,7 @@ fn copy_objects(catalog: &mut Catalog, table: &Name, like: &Like) {
             ..check
         }));
     }
+    drop(rel);
     if like.includes(Like::INDEXES) {
         for index in indexes {
             super::index::copy_index(catalog, table, &source, &index);
@@ -190,7 +193,7 @@ pub(super) fn add_column(catalog: &mut Catalog, table: &Name, def: &ColumnDef) {
         generated: def.generated,
     };
     for name in std::iter::once(table.clone()).chain(catalog.descendants(table)) {
-        if let Some(rel) = catalog.relations.get_mut(&name) {
+        if let Some(mut rel) = catalog.relations.get_mut(&name) {
             rel.columns.retain(|existing| existing.name != column.name);
             rel.columns.push(column.clone());
         }
@@ -247,14 +250,15 @@ pub(super) fn set_not_null(catalog: &mut Catalog, table: &Name, column: &str) {
 fn mark_not_null(catalog: &mut Catalog, table: &Name, column: &str, of: Option<String>, inherited: bool) {
     let as_constraint = catalog.version >= ServerVersion::of_major(18);
     let choose = || catalog.choose_constraint_name(table, Some(column), "not_null", &BTreeSet::new());
-    let name = of.unwrap_or_else(choose);
-    let Some(rel) = catalog.relations.get_mut(table) else {
+    let name = as_constraint.then(|| of.unwrap_or_else(choose));
+    let Some(mut rel) = catalog.relations.get_mut(table) else {
         return;
     };
+    let rel = &mut *rel;
     let Some(found) = rel.columns.iter_mut().find(|c| c.name == column) else {
         return;
     };
-    if !found.not_null && as_constraint {
+    if let Some(name) = name.filter(|_| !found.not_null) {
         rel.constraints.push(Constraint {
             name,
             kind: ConstraintKind::NotNull,
@@ -278,7 +282,7 @@ fn not_null_name(catalog: &Catalog, parent: &Name, column: &str) -> Option<Strin
 }
 
 /// Columns that a name in a statement stands for; for callers that have only the name as written.
-pub(super) fn relation_of<'a>(catalog: &'a mut Catalog, name: &NameRef) -> Option<&'a mut Relation> {
+pub(super) fn relation_of<'a>(catalog: &'a mut Catalog, name: &NameRef) -> Option<Held<'a, Relation>> {
     let name = catalog.resolve(name)?;
     catalog.relations.get_mut(&name)
 }

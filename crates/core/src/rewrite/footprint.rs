@@ -20,8 +20,6 @@ pub(crate) enum Key {
     Object(Name),
     /// What stands in a table's rows.
     Rows(Name),
-    /// What a column gets where nothing is given.
-    Default(Name, String),
 }
 
 /// Stands for a table's list of columns: `SELECT *` sees one more.
@@ -34,9 +32,6 @@ pub(crate) struct Footprint {
     pub(crate) writes: BTreeSet<Key>,
     /// It may touch anything.
     pub(crate) everything: bool,
-    /// It takes nothing from anybody, and is long: better before the instant statements above it than between them and those
-    /// below, because what they take away, these may give back.
-    pub(crate) early: bool,
 }
 
 impl Footprint {
@@ -149,7 +144,6 @@ fn of_dml(catalog: &Catalog, dml: &Dml) -> Footprint {
             .read(Key::Column(name.clone(), ALL.to_owned()));
         for column in &rel.columns {
             print.reads.insert(Key::Column(name.clone(), column.name.clone()));
-            print.reads.insert(Key::Default(name.clone(), column.name.clone()));
             print.reads.extend(column.user_type.iter().cloned().map(Key::Object));
         }
         for index in rel.indexes.iter().filter(|index| index.unique) {
@@ -300,10 +294,10 @@ pub(super) fn of_action(catalog: &Catalog, table: &Name, action: &ActionKind) ->
             }
             print
         }
-        ActionKind::SetDefault { column, .. } | ActionKind::DropDefault { column } => print
-            .read(own(column))
-            .write(Key::Default(table.clone(), column.clone())),
-        ActionKind::SetNotNull { column } | ActionKind::DropNotNull { column } => print.write(own(column)),
+        ActionKind::SetDefault { column, .. }
+        | ActionKind::DropDefault { column }
+        | ActionKind::SetNotNull { column }
+        | ActionKind::DropNotNull { column } => print.write(own(column)),
         ActionKind::AddConstraint(def) => of_constraint(print, catalog, table, def),
         ActionKind::DropConstraint {
             name, cascade: false, ..
@@ -323,22 +317,7 @@ pub(super) fn of_action(catalog: &Catalog, table: &Name, action: &ActionKind) ->
     }
 }
 
-/// A trigger or policy of a table goes: a change of its rows may come to something else before.
-fn of_member(catalog: &Catalog, table: &Name, members: &[String]) -> Footprint {
-    let columns = catalog.relation(table).map_or(&[][..], |rel| &rel.columns);
-    let print = Footprint::default().read(Key::Relation(table.clone()));
-    let names = members.iter().map(|member| Key::Object(table.sibling(member.as_str())));
-    let defaults = columns
-        .iter()
-        .map(|column| Key::Default(table.clone(), column.name.clone()));
-    names.chain(defaults).fold(print, Footprint::write)
-}
-
 fn of_drop(catalog: &Catalog, drop: &crate::sql::Drop) -> Footprint {
-    if let (ObjectKind::Trigger | ObjectKind::Policy, [name]) = (drop.object, drop.names.as_slice()) {
-        let table = catalog.resolve(name);
-        return table.map_or_else(Footprint::default, |table| of_member(catalog, &table, &drop.members));
-    }
     let mut print = Footprint::default();
     for name in &drop.names {
         match drop.object {
@@ -374,17 +353,6 @@ fn of_drop(catalog: &Catalog, drop: &crate::sql::Drop) -> Footprint {
                 print = print
                     .read(Key::Relation(table.clone()))
                     .write(Key::Object(table.sibling(&index.name)));
-            }
-            ObjectKind::View => {
-                let Some(view) = catalog.resolve(name) else { continue };
-                print = print
-                    .write(Key::Relation(view.clone()))
-                    .write(Key::Object(view.clone()));
-                let reads = catalog.relation(&view).map(|rel| &rel.reads);
-                for (table, columns) in reads.into_iter().flatten() {
-                    let columns: Vec<String> = columns.iter().cloned().collect();
-                    print = print.columns(table, &columns);
-                }
             }
             ObjectKind::Type => {
                 let Some(name) = catalog.resolve_type(name) else {

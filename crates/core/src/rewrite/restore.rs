@@ -317,13 +317,9 @@ fn dropped(drop: &Drop, name: &NameRef, member: Option<&String>, scene: &Scene<'
 
 /// The table without its rows.
 fn table(name: &Name, relation: &Relation, scene: &Scene<'_>, way: &mut WayBack) {
-    let sequences = scene.catalog.relations.iter().filter(|(_, relation)| {
-        let owner = relation.owned_by.as_ref();
-        relation.kind == RelationKind::Sequence && owner.is_some_and(|(table, _)| table == name)
-    });
+    let sequences = scene.catalog.sequences_of(name);
     let is_by_default = |column: &str| relation.column(column).is_some_and(|column| column.default.is_some());
-    let sequences = sequences.filter_map(|(sequence, relation)| Some((sequence, &relation.owned_by.as_ref()?.1)));
-    let sequences: Vec<(&Name, &String)> = sequences.filter(|(_, column)| is_by_default(column)).collect();
+    let sequences: Vec<(&Name, &str)> = sequences.filter(|(_, column)| is_by_default(column)).collect();
     for (sequence, column) in &sequences {
         let kind = relation.column(column).map_or("", |column| column.type_name.as_str());
         way.statements.push(match kind {

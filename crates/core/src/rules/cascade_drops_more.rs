@@ -1,6 +1,6 @@
 //! The rule `cascade-drops-more`.
 
-use crate::catalog::{ConstraintKind, Relation};
+use crate::catalog::ConstraintKind;
 use crate::finding::{Category, Severity};
 use crate::quote::Name;
 use crate::rule::{Context, Found, rule};
@@ -155,17 +155,12 @@ fn keys<'a>(context: &Context<'a>) -> Vec<(Name, Option<&'a str>)> {
 
 /// Views that read the target, and views that read those.
 fn readers(context: &Context<'_>, target: &Name, column: Option<&str>) -> Vec<Name> {
-    let reads = |relation: &Relation, name: &Name, column: Option<&str>| {
-        relation
-            .reads
-            .get(name)
-            .is_some_and(|columns| column.is_none_or(|column| columns.contains(column)))
-    };
     let mut found: Vec<Name> = Vec::new();
     let mut asked = vec![(target.clone(), column)];
     while let Some((name, column)) = asked.pop() {
-        for (view, relation) in &context.catalog.relations {
-            if reads(relation, &name, column) && !found.contains(view) && !is_dropped(context, view) {
+        for (view, columns) in context.catalog.readers(&name) {
+            let reads = column.is_none_or(|column| columns.contains(column));
+            if reads && !found.contains(view) && !is_dropped(context, view) {
                 found.push(view.clone());
                 asked.push((view.clone(), None));
             }

@@ -52,10 +52,9 @@ fn check(context: &Context<'_>) -> Vec<Found> {
 /// The column that is nearest to its end, and how many percent of its numbers are given.
 fn nearest<'a>(context: &Context<'a>, table: &Name) -> Option<(&'a str, i64)> {
     let relation = context.catalog.relation(table)?;
-    let sequences = context.catalog.relations.values();
-    let owned = sequences.filter_map(|sequence| match &sequence.owned_by {
-        Some((owner, column)) if owner == table => Some((relation.column(column)?, sequence.last_value?)),
-        _ => None,
+    let owned = context.catalog.sequences_of(table).filter_map(|(sequence, column)| {
+        let last = context.catalog.relation(sequence)?.last_value?;
+        Some((relation.column(column)?, last))
     });
     let given = owned.filter_map(|(column, last)| {
         let most = match column.type_name.as_str() {

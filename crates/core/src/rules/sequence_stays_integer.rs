@@ -54,11 +54,8 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     let stays = grown.filter_map(|column| {
         let known = context.catalog.relation(&table)?.column(column)?;
         let small = matches!(known.type_name.as_str(), "integer" | "smallint");
-        let owned = |name: &&Name| {
-            let relation = context.catalog.relation(name);
-            relation.is_some_and(|rel| rel.owned_by.as_ref() == Some(&(table.clone(), column.clone())))
-        };
-        let sequence = context.catalog.relations.keys().find(owned)?;
+        let mut owned = context.catalog.sequences_of(&table).filter(|(_, of)| of == column);
+        let (sequence, _) = owned.next()?;
         let changed = context
             .around
             .script

@@ -74,8 +74,7 @@ fn check(context: &Context<'_>) -> Vec<Found> {
 }
 
 fn followers(context: &Context<'_>, table: &Name) -> Vec<String> {
-    let relations = context.catalog.relations.iter();
-    let views = relations.filter(|(_, relation)| relation.reads.contains_key(table));
+    let views = context.catalog.readers(table);
     let mut found: Vec<String> = views.map(|(view, _)| format!("view {view}")).collect();
     for (child, constraint) in context.catalog.referencing(table) {
         found.push(format!("foreign key {} of {child}", constraint.name));

@@ -33,7 +33,7 @@ pub async fn read_counters(client: &Client, catalog: &mut Catalog) -> Result<(),
     };
     for row in &rows {
         let name = Name::new(row.get::<_, &str>(0), row.get::<_, &str>(1));
-        if let Some(sequence) = catalog.relations.get_mut(&name) {
+        if let Some(mut sequence) = catalog.relations.get_mut(&name) {
             sequence.last_value = row.get(2);
         }
     }

@@ -46,12 +46,15 @@ pub(super) async fn fill(client: &Client, names: &Names, catalog: &mut Catalog, 
             }
         }
     }
-    for (name, relation) in &mut catalog.relations {
-        relation.size = match relation.kind {
-            RelationKind::Table | RelationKind::MaterializedView => sizes.get(name).copied(),
-            RelationKind::View | RelationKind::Sequence => Some(Size { rows: 0, bytes: 0 }),
-            RelationKind::PartitionedTable | RelationKind::ForeignTable => None,
-        };
+    let names: Vec<Name> = catalog.relations.keys().cloned().collect();
+    for name in names {
+        if let Some(mut relation) = catalog.relations.get_mut(&name) {
+            relation.size = match relation.kind {
+                RelationKind::Table | RelationKind::MaterializedView => sizes.get(&name).copied(),
+                RelationKind::View | RelationKind::Sequence => Some(Size { rows: 0, bytes: 0 }),
+                RelationKind::PartitionedTable | RelationKind::ForeignTable => None,
+            };
+        }
     }
     let parents: Vec<Name> = catalog
         .relations
@@ -61,7 +64,7 @@ pub(super) async fn fill(client: &Client, names: &Names, catalog: &mut Catalog, 
         .collect();
     for parent in parents {
         let size = of_partitions(catalog, &parent);
-        if let Some(relation) = catalog.relations.get_mut(&parent) {
+        if let Some(mut relation) = catalog.relations.get_mut(&parent) {
             relation.size = size;
         }
     }

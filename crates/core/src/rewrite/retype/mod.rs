@@ -244,15 +244,9 @@ impl<'a> Shadow<'a> {
         let (table, rel, column) = (change.table, change.rel, &change.column.name);
         let key = key_of(change.catalog(), table).ok_or("its rows cannot be gone through in batches")?;
         let mut taken = BTreeSet::new();
-        let place = rel
-            .columns
-            .iter()
-            .position(|own| own.name == *column)
-            .unwrap_or_default();
-        let mut free =
-            |near: &Name, base: &str| free(change.catalog(), near, base, (change.statement, place), &mut taken);
+        let mut free = |near: &Name, base: &str| free(change.catalog(), near, base, &mut taken);
         let name = free(table, column);
-        let function = table.sibling(free(table, &format!("{}_{column}", table.name)));
+        let function = table.sibling(free(table, &table.name));
         let proof = change
             .column
             .not_null
@@ -355,21 +349,12 @@ impl<'a> Shadow<'a> {
             .change
             .types()
             .fold(print, |print, name| print.read(Print::Object(name)));
-        let mut print = print.write(Print::Column(self.change.table.clone(), self.name.clone()));
-        print.early = true;
-        print
+        print.write(Print::Column(self.change.table.clone(), self.name.clone()))
     }
 }
 
-/// A name that nothing near it has: `base_nonstop`. Where it must be cut, it says for which statement and column, because others
-/// of the same beginning may stand beside it.
-fn free(
-    catalog: &Catalog,
-    near: &Name,
-    base: &str,
-    (statement, place): (usize, usize),
-    taken: &mut BTreeSet<String>,
-) -> String {
+/// A name that nothing near it has: `base_nonstop`, cut to fit.
+fn free(catalog: &Catalog, near: &Name, base: &str, taken: &mut BTreeSet<String>) -> String {
     let is_free = |name: &String| {
         let full = near.sibling(name.as_str());
         let rel = catalog.relation(near);
@@ -379,14 +364,9 @@ fn free(
             && !catalog.functions.contains_key(&full)
             && rel.is_none_or(|rel| rel.constraint(name).is_none() && rel.column(name).is_none())
     };
-    let own = if replay::names::make_object_name(base, None, "nonstop").starts_with(base) {
-        "nonstop".to_owned()
-    } else {
-        format!("{statement}_{place}_nonstop")
-    };
     let labels = (0_u32..).map(|number| match number {
-        0 => own.clone(),
-        number => format!("{own}{number}"),
+        0 => "nonstop".to_owned(),
+        number => format!("nonstop{number}"),
     });
     let mut names = labels.map(|label| replay::names::make_object_name(base, None, &label));
     let name = names.find(is_free).unwrap_or_else(|| base.to_owned());
@@ -402,9 +382,10 @@ fn last_trigger(rel: &Relation, shadow: &str) -> String {
         .map(|trigger| trigger.name.as_str())
         .max()
         .unwrap_or_default();
-    let names = ["~", "~~~~", "\u{10ffff}"].map(|start| replay::names::make_object_name(start, Some(shadow), "sync"));
+    let names =
+        ["zz", "~", "~~~~", "\u{10ffff}"].map(|start| replay::names::make_object_name(start, Some(shadow), "sync"));
     let fit = names.iter().find(|name| name.as_str() > last);
-    fit.unwrap_or(&names[2]).clone()
+    fit.unwrap_or(&names[3]).clone()
 }
 
 #[cfg(test)]

@@ -95,10 +95,6 @@ impl Shadow<'_> {
             Ident(&self.name),
             value
         );
-        let keys: &[String] = match &self.key {
-            Key::Columns(keys) => keys,
-            Key::Pages => &[],
-        };
         let triggers = dml::fired(change.catalog(), table);
         let mut note = format!("old rows get their value, in batches over {}", self.key);
         if !triggers.is_empty() {
@@ -126,7 +122,7 @@ impl Shadow<'_> {
                 undo: Undo::Nothing,
             }),
             statement: change.statement,
-            footprint: self.print().columns(table, keys),
+            footprint: self.print(),
             note,
             part: false,
         }
@@ -171,8 +167,7 @@ impl Shadow<'_> {
             };
             let rest = sql::renamed(made.rest.as_str(), &change.column.name, &self.name);
             let name = table.sibling(&twin.name);
-            let old = Print::Object(table.sibling(&twin.old.name));
-            let print = self.print().write(Print::Object(name.clone())).read(old);
+            let print = self.print().write(Print::Object(name.clone()));
             pieces.push(index::build(
                 change.statement,
                 twin.old.unique,
@@ -204,7 +199,6 @@ impl Shadow<'_> {
             let print = self
                 .print()
                 .columns(of, &[])
-                .read(Print::Object(of.sibling(&twin.old.name)))
                 .write(Print::Object(of.sibling(&twin.name)));
             let back = drop_constraint(of, &twin.name, locks.clone());
             pieces.push(instant(

@@ -156,8 +156,7 @@ impl Shadow<'_> {
     fn swap_print(&self) -> super::super::Footprint {
         let (change, table) = (&self.change, self.change.table);
         let column = |name: &str| Print::Column(table.clone(), name.to_owned());
-        let mut print = self.print().write(column(&change.column.name));
-        print.early = false;
+        let mut print = self.print().write(column(&change.column.name)).write(column("*"));
         let own = self
             .constraints
             .iter()
