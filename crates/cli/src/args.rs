@@ -187,9 +187,10 @@ pub enum FailOn {
     Never,
 }
 
-/// What changes of rows in batches keep to: shared by `deploy` and `backfill`.
-#[derive(Debug, Clone, Args)]
+/// What changes of rows in batches keep to: shared by `deploy` and `backfill`, and `[batches]` of `nonstop.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Args, Deserialize, JsonSchema)]
 #[command(next_help_heading = "Batches")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct LimitArgs {
     /// How many milliseconds a batch is aimed to take [default: 150]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

@@ -127,6 +127,9 @@ pub enum Event {
         /// About how long it takes yet, in milliseconds, where that is known.
         #[serde(skip_serializing_if = "Option::is_none")]
         left_ms: Option<u64>,
+        /// For whom it rests between two batches, in words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        resting_for: Option<&'static str>,
     },
     /// Rows that are changed in batches wait until something is over.
     Pause {

@@ -274,6 +274,7 @@ impl Watched {
                     total: progress.total,
                     rows_per_second: None,
                     left_ms: None,
+                    resting_for: None,
                 });
             }
         }

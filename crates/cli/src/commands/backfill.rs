@@ -142,6 +142,7 @@ impl RunArgs {
         Ok(Order {
             work,
             limits,
+            defaults: settings.file.batches.over(Limits::default())?,
             max_block,
             patience: patience.map_or(DeployOptions::default().patience, |span| span.0),
         })
@@ -201,7 +202,7 @@ fn change(args: &BackfillArgs, settings: &Settings, terminal: Terminal) -> Resul
         change,
         condition: args.condition.clone(),
     };
-    let limits = args.running.limits(Limits::default())?;
+    let limits = args.running.limits(settings.file.batches.over(Limits::default())?)?;
     let order = args.running.order(work, limits, settings)?;
     let target = database::target(settings, terminal)?;
     if args.dry_run {

@@ -69,7 +69,7 @@ impl RunArgs {
             wait: self.wait.or(file.wait).map_or(defaults.wait, |span| span.0),
             patience: self.patience.or(file.patience).map_or(defaults.patience, |span| span.0),
             skip: super::or_file(&self.skip, file.skip.as_ref()),
-            limits: self.limits.over(defaults.limits)?,
+            limits: self.limits.over(file.batches.over(defaults.limits)?)?,
         };
         database::known_gates(&options.skip)?;
         Ok(options)

@@ -2,7 +2,7 @@
 
 use super::schema::RuleName;
 use super::{ConfigError, Secret};
-use crate::args::{Allow, BreakingChoice, FailOn, OnFailure};
+use crate::args::{Allow, BreakingChoice, FailOn, LimitArgs, OnFailure};
 use crate::duration::Span;
 use crate::layouts::LayoutChoice;
 use nonstop_core::settings::PlanSettings;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 pub const NAME: &str = "nonstop.toml";
 
 /// What the file says.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct ConfigFile {
     /// The folder of migrations, relative to the file.
@@ -40,6 +40,8 @@ pub struct ConfigFile {
     pub patience: Option<Span>,
     /// Gates that are passed over.
     pub skip: Option<Vec<String>>,
+    /// What changes of rows in batches keep to.
+    pub batches: LimitArgs,
     /// For `check`.
     pub check: CheckSection,
 }
@@ -125,12 +127,16 @@ mod tests {
 
     #[test]
     fn keys_are_flags() {
-        let text = "dir = \"db\"\nmax-block = \"100ms\"\nallow = [\"blocking\"]\nbreaking = \"refuse\"\n[check]\npg-version = 15\n";
+        let text = "dir = \"db\"\nmax-block = \"100ms\"\nallow = [\"blocking\"]\nbreaking = \"refuse\"\n[check]\npg-version = 15\n[batches]\nmax-lag = \"3s\"\nnice = 0.5\n";
         let file = ConfigFile::parse(Path::new(NAME), text).unwrap();
         assert_eq!(file.dir.as_deref(), Some(Path::new("db")));
         assert_eq!(file.max_block.unwrap().0.as_millis(), 100);
         assert_eq!(file.allow, Some(vec![Allow::Blocking]));
         assert_eq!(file.check.pg_version, Some(15));
+        assert_eq!(
+            (file.batches.max_lag.unwrap().0.as_secs(), file.batches.nice),
+            (3, Some(0.5))
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod trail;
 
 pub use key::{Key, key_of};
 pub use limits::{Hold, Limits};
-pub use pace::{BatchPace, Load, Rest, rest};
+pub use pace::{BatchPace, Load, Rest, rest, resting_for};
 pub use trail::Trail;
 
 use crate::quote::{Name, SqlText};

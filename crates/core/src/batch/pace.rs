@@ -133,6 +133,17 @@ pub fn rest(took: Duration, load: &Load, limits: &Limits) -> Rest {
     Rest::For(took.mul_f64(others.max(behind)).min(longest))
 }
 
+/// For whom it rests between two batches, in words; `None` when it does not, or only because the user has said how much.
+pub fn resting_for(load: &Load, limits: &Limits) -> Option<&'static str> {
+    if load.waited_for {
+        Some("somebody who waited for it")
+    } else if load.lag.is_some_and(|lag| lag > limits.max_lag / 2) {
+        Some("a replica that is behind")
+    } else {
+        (limits.nice.is_none() && load.busy).then_some("others who are at work")
+    }
+}
+
 fn hold(load: &Load, limits: &Limits) -> Option<Hold> {
     if load.paused {
         return Some(Hold::User);
@@ -226,6 +237,12 @@ mod tests {
             })
         };
         assert_eq!(of(0, false, None), Rest::For(Duration::ZERO));
+        let busy = Load {
+            busy: true,
+            ..Load::default()
+        };
+        assert_eq!(resting_for(&busy, &limits), Some("others who are at work"));
+        assert_eq!(resting_for(&Load::default(), &limits), None);
         assert_eq!(of(3, false, None), Rest::For(25 * MS));
         assert_eq!(of(3, true, None), Rest::For(100 * MS));
         assert_eq!(of(0, false, Some(750 * MS)), Rest::For(50 * MS));

@@ -34,6 +34,9 @@ use std::time::{Duration, Instant};
 /// The words with which a backfill's history begins.
 const HISTORY: &str = "backfill:";
 
+/// How long the server may take to see that an earlier process is gone.
+const LET_GO: Duration = Duration::from_secs(1);
+
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Work {
@@ -57,6 +60,8 @@ pub struct Order {
     pub work: Work,
     /// What it keeps to; `None`: what it kept to when it was begun.
     pub limits: Option<Limits>,
+    /// What it keeps to where it was not begun and nothing else is said.
+    pub defaults: Limits,
     /// The longest that a statement of the application may wait because of us.
     pub max_block: Duration,
     /// How long the same batch may fail.
@@ -118,7 +123,7 @@ async fn carry_out(target: &Target, order: &Order, (events, stop): (&Events, Sto
     // The sessions of one run have one name.
     let session = Session::open(target, &name).await.map_err(DeployError::from)?;
     let key = LockKey::of(&u64::from_str_radix(short, 16).unwrap_or(0).to_be_bytes());
-    let lock = HistoryLock::acquire_key(key, target, &name, Duration::ZERO, events).await;
+    let lock = HistoryLock::acquire_key(key, target, &name, LET_GO, events).await;
     let lock = lock.map_err(BackfillError::of_lock)?;
     journal::ensure(session.client()).await.map_err(DeployError::from)?;
     let history = format!("{HISTORY}{short}");
@@ -128,7 +133,7 @@ async fn carry_out(target: &Target, order: &Order, (events, stop): (&Events, Sto
     let version = session.version().to_string();
     let mut worker = Worker::new(target, &run, session, lock, pace, (events, &stop)).await?;
     worker.limits = match (&order.limits, &begun) {
-        (None, None) => Some(Limits::default()),
+        (None, None) => Some(order.defaults.clone()),
         (limits, _) => limits.clone(),
     };
     events.send(Event::RunStarted {

@@ -6,7 +6,7 @@ use crate::event::{Event, millis};
 use crate::failure::SqlError;
 use crate::message;
 use crate::worker::{Place, StepError, Worker, answered};
-use nonstop_core::batch::{Hold, Limits, Load, Rest, Trail, rest};
+use nonstop_core::batch::{Hold, Limits, Load, Rest, Trail, rest, resting_for};
 use nonstop_core::pace::Fault;
 use nonstop_core::quote::SqlText;
 use nonstop_core::sql;
@@ -96,6 +96,11 @@ impl Lookout {
             };
             sleep(worker, pause).await?;
         }
+    }
+
+    /// For whom it rests, in words.
+    pub(super) fn resting_for(&self) -> Option<&'static str> {
+        resting_for(&self.load, &self.limits)
     }
 
     /// Looks, unless it was done a moment ago. What the user has cancelled is stopped.

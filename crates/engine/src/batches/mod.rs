@@ -400,6 +400,7 @@ impl Work<'_> {
             total,
             rows_per_second: Some(rate),
             left_ms: ((total - done) * 1_000).checked_div(rate),
+            resting_for: self.lookout.resting_for(),
         });
     }
 

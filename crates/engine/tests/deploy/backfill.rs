@@ -25,6 +25,7 @@ fn order(set: &str, limits: Limits) -> Order {
             condition: None,
         },
         limits: Some(limits),
+        defaults: Limits::default(),
         max_block: Duration::from_millis(200),
         patience: Duration::from_secs(60),
     }

@@ -176,8 +176,13 @@ impl Story {
                 total,
                 rows_per_second,
                 left_ms,
+                resting_for,
                 ..
-            } => self.progress_line(phase, (*done, *total), (*rows_per_second, *left_ms)),
+            } => {
+                let resting = resting_for.map_or_else(String::new, |whom| format!("; it rests for {whom}"));
+                let line = self.progress_line(phase, (*done, *total), (*rows_per_second, *left_ms));
+                line.map(|line| format!("{line}{}", styled(DIM, resting)))
+            }
             Event::Pause { reason, waited_ms, .. } => self.pause_line(reason, *waited_ms),
             Event::RowsChanged {
                 rows,
@@ -563,6 +568,7 @@ mod tests {
             total: 1000,
             rows_per_second: None,
             left_ms: None,
+            resting_for: None,
         };
         let mut story = Story::new(Verbosity::Normal);
         let told = (0..=1000).filter(|done| story.line(&progress(*done)).is_some()).count();
