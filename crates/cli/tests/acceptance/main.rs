@@ -11,3 +11,4 @@ mod replayed;
 mod same_end;
 mod stuck_queue;
 mod truth;
+mod writers;
