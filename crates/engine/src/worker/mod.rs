@@ -195,12 +195,17 @@ impl<'a> Worker<'a> {
         tokio::pin!(answer);
         let first = tokio::time::Instant::now() + FIRST_LOOK_FOR_WAITERS;
         let mut waiters = tokio::time::interval_at(first, WAITERS_EVERY);
+        // Over a frozen lock session a look takes seconds: neither may it follow at once, nor may what was told meanwhile be
+        // missed.
+        waiters.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let lost = self.watchdog.worker_is_lost();
+        tokio::pin!(lost);
         let mut stopping = false;
         loop {
             tokio::select! {
                 biased;
                 outcome = &mut answer => return outcome,
-                () = self.watchdog.worker_is_lost() => {
+                () = &mut lost => {
                     return Err(SqlError::lost("the connection to the server is dead", 0));
                 }
                 () = self.stop.wanted(), if !stopping => {
