@@ -123,6 +123,10 @@ impl Batch {
             }
         };
         match &self.condition {
+            // No index can serve a CASE: so the rows are found by the key, in its order, and need not be locked before.
+            Some(condition) if self.locking.is_none() => {
+                sql!("{} AND CASE WHEN {} THEN true ELSE false END", place, condition)
+            }
             Some(condition) => sql!("{} AND ({})", place, condition),
             None => place,
         }
@@ -228,6 +232,24 @@ mod tests {
                  FOR NO KEY UPDATE OF \"a\") AS locked"
             )
         );
+    }
+
+    #[test]
+    fn a_condition_on_the_row_alone_needs_no_locks_before() {
+        let batch = Batch {
+            locking: None,
+            ..batch(&["id"], Some("c = 1 OR c = 2"))
+        };
+        let first = Window {
+            after: None,
+            upto: strings(&["9"]),
+        };
+        assert_eq!(batch.lock(&first), None);
+        assert_eq!(
+            batch.change(&first).as_str(),
+            "UPDATE \"T\" a SET c = 1 WHERE \"a\".\"id\" <= '9' AND CASE WHEN c = 1 OR c = 2 THEN true ELSE false END RETURNING 1"
+        );
+        assert!(batch.settings().as_str().starts_with("SET LOCAL enable_seqscan = off"));
     }
 
     #[test]

@@ -161,7 +161,7 @@ fn batch(dml: &Dml, table: &Name, scene: &Scene<'_>) -> Result<Batch, String> {
     {
         return Err(format!("it changes {column}, by which the rows are found"));
     }
-    let plain = shape.condition.is_none() && !shape.joins && dml.query.reads.is_empty() && key != Key::Pages;
+    let plain = !shape.joins && dml.query.reads.is_empty() && key != Key::Pages;
     Ok(Batch {
         table: table.clone(),
         alias: shape.alias.clone(),
