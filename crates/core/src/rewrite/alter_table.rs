@@ -110,7 +110,7 @@ fn joined(
     catalog: &Catalog,
     scene: &Scene<'_>,
 ) -> Piece {
-    let texts: Vec<&SqlText> = actions.iter().map(|action| &action.sql).collect();
+    let texts: Vec<&SqlText> = actions.iter().map(|action| &*action.sql).collect();
     let only = if alter.only { "ONLY " } else { "" };
     let sql = sql!(
         "ALTER TABLE {}{} {}",
@@ -383,7 +383,7 @@ pub(super) fn action_alone(table: &Name, action: &ActionKind) -> Statement {
         only: false,
         actions: vec![Action {
             kind: action.clone(),
-            sql: SqlText::verbatim(""),
+            sql: SqlText::verbatim("").into(),
         }],
     };
     Statement {

@@ -108,8 +108,8 @@ fn is_served(context: &Context<'_>, table: &Name, columns: &[String]) -> bool {
     let relation = context.catalog.relation(table);
     let mut known = relation.into_iter().flat_map(|table| &table.indexes);
     let here = |name: &NameRef| {
-        let resolved = context.catalog.resolve(name);
-        resolved.unwrap_or_else(|| context.catalog.target(name)) == *table
+        let place = || context.catalog.resolve_or_target(name);
+        name.name == table.name && place() == *table
     };
     let unique = |constraint: &ConstraintDef| {
         let is_key = matches!(

@@ -47,13 +47,13 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     };
     let size = context.catalog.relation(&table).and_then(|table| table.size);
     let moves = |text: &str| text.contains("setval") || text.contains("RESTART") || text.contains("START WITH");
-    let is_moved = moves(context.statement.sql.as_str()) || context.later().any(|later| moves(later.sql.as_str()));
+    let is_moved = || moves(context.statement.sql.as_str()) || context.later().any(|later| moves(later.sql.as_str()));
     let mut columns = context.actions().filter_map(|action| match action {
         ActionKind::AddIdentity { column } => Some(column),
         _ => None,
     });
     match columns.next() {
-        Some(column) if !is_moved && size.is_none_or(|size| size.rows > 0) => vec![Found::said(format!(
+        Some(column) if size.is_none_or(|size| size.rows > 0) && !is_moved() => vec![Found::said(format!(
             "The sequence of {table}.{column} begins at 1: INSERTs fail as long as their numbers are taken."
         ))],
         _ => Vec::new(),

@@ -34,15 +34,11 @@ fn check(context: &Context<'_>) -> Vec<Found> {
     tables.sort_unstable();
     tables.dedup();
     let found = tables.into_iter().find_map(|table| {
+        let (column, given) = nearest(context, table).filter(|_| context.is_shared(table))?;
         // Once a file is enough, where the table is named first.
-        let is_known = context
-            .earlier()
-            .any(|earlier| earlier.sql.as_str().contains(&table.name));
-        if is_known || !context.is_shared(table) {
-            return None;
-        }
-        let (column, given) = nearest(context, table)?;
-        Some(Found::said(format!(
+        let mut earlier = context.earlier();
+        let is_known = earlier.any(|earlier| earlier.sql.as_str().contains(&table.name));
+        (!is_known).then(|| Found::said(format!(
             "{given} % of the numbers that {table}.{column} can hold are given: when none is left, every INSERT fails."
         )))
     });

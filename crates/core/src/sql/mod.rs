@@ -10,6 +10,7 @@ mod room;
 mod publication;
 mod rows;
 mod query;
+mod rendered;
 mod statement;
 mod table;
 
@@ -22,6 +23,7 @@ pub use object::*;
 pub use predicate::*;
 pub use publication::*;
 pub use query::*;
+pub use rendered::Rendered;
 pub use room::with_room;
 pub use rows::*;
 pub use statement::*;

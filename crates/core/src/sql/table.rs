@@ -1,6 +1,6 @@
 //! Tables and indexes as written: definitions, and the actions of `ALTER TABLE`.
 
-use super::{NameRef, ObjectKind, Query, Select};
+use super::{NameRef, ObjectKind, Query, Rendered, Select};
 use crate::catalog::{Expression, Generated, ReplicaIdentity};
 use crate::quote::SqlText;
 
@@ -232,7 +232,7 @@ pub struct Action {
     /// What it is.
     pub kind: ActionKind,
     /// Its text, to stand behind `ALTER TABLE name`.
-    pub sql: SqlText,
+    pub sql: Rendered,
 }
 
 /// The actions of `ALTER TABLE`.

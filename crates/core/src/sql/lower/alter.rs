@@ -1,6 +1,6 @@
 //! `ALTER TABLE` and its actions.
 
-use super::super::{Action, ActionKind, AlterTable, Kind, ObjectKind, TypeRef};
+use super::super::{Action, ActionKind, AlterTable, Kind, ObjectKind, Rendered, TypeRef};
 use super::definition::{added_column, column_type, constraint_def};
 use super::expr::{deparse, expression, placeholder};
 use super::names::{relation, text, type_ref};
@@ -51,10 +51,10 @@ fn alter_table(alter: &AlterTableStmt) -> Option<AlterTable> {
         let NodeEnum::AlterTableCmd(cmd) = node.node.as_ref()? else {
             return None;
         };
-        let sql = SqlText::verbatim(action_sql((**cmd).clone()).unwrap_or_default());
+        let own = (**cmd).clone();
         actions.push(Action {
             kind: action_kind(cmd)?,
-            sql,
+            sql: Rendered::when_asked(move || SqlText::verbatim(action_sql(own).unwrap_or_default())),
         });
     }
     Some(AlterTable {
