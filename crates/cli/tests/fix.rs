@@ -96,11 +96,7 @@ fn twice_is_once(history: &str, split: Split) {
         return;
     }
     let folder = read_folder(&path, LayoutChoice::Auto).unwrap();
-    let known = || Knowledge {
-        catalog: Catalog::empty(ServerVersion::of_major(14)),
-        is_complete: true,
-        small_rows: 0,
-    };
+    let known = || Knowledge::new(Catalog::empty(ServerVersion::of_major(14)), true, 0);
     let (mut before, mut after) = ((known(), Made::default()), (known(), Made::default()));
     let mut changed = 0;
     for migration in &folder.migrations {

@@ -4,13 +4,12 @@ use sha2::{Digest, Sha256};
 
 /// SHA-256 as 64 lowercase hex digits, the form Prisma stores.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(bytes)
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    let digest = Sha256::digest(bytes);
+    digest
         .iter()
-        .fold(String::with_capacity(64), |mut out, byte| {
-            let _ = write!(out, "{byte:02x}");
-            out
-        })
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 /// Whether a checksum that Prisma stored belongs to this text.

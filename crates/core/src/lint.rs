@@ -25,7 +25,7 @@ use crate::settings::PlanSettings;
 use crate::source::{SourceFile, Span};
 use crate::sql::{self, Script, Statement};
 use crate::step::Work;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// What a statement does, for `--effects`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,11 +56,38 @@ pub struct Knowledge {
     pub is_complete: bool,
     /// Tables of at most this many rows are small, where their size is known.
     pub small_rows: u64,
+    /// What exists after each of the next statements, and whether that is all, where somebody has replayed them.
+    ahead: VecDeque<(Catalog, bool)>,
 }
 
+/// Of so many statements the states between are kept; of more, they are made again.
+const KEPT: usize = 1_000;
+
 impl Knowledge {
+    /// Before the first migration.
+    pub fn new(catalog: Catalog, is_complete: bool, small_rows: u64) -> Self {
+        Self {
+            catalog,
+            is_complete,
+            small_rows,
+            ahead: VecDeque::new(),
+        }
+    }
+
+    /// After a file that is judged elsewhere: with what this gives, in which no statement is replayed again.
+    pub fn pass_on(&mut self, model: TransactionModel, script: &Script) -> Self {
+        let mut before = self.clone();
+        let ahead = (script.statements.len() <= KEPT).then_some(&mut before.ahead);
+        self.replay(model, script, ahead);
+        before
+    }
+
     /// After a file that is not judged.
     pub fn pass(&mut self, model: TransactionModel, script: &Script) {
+        self.replay(model, script, None);
+    }
+
+    fn replay(&mut self, model: TransactionModel, script: &Script, mut kept: Option<&mut VecDeque<(Catalog, bool)>>) {
         let mut playback = Playback::open(&self.catalog, model, script);
         for statement in &script.statements {
             if !self.is_complete {
@@ -68,12 +95,19 @@ impl Knowledge {
                 self.own_effect(statement);
             }
             self.advance(&mut playback, statement);
+            if let Some(kept) = &mut kept {
+                kept.push_back((self.catalog.clone(), self.is_complete));
+            }
         }
         playback.close(&mut self.catalog);
     }
 
     /// Brings what is known to the state after a statement.
     pub(crate) fn advance(&mut self, playback: &mut Playback, statement: &Statement) {
+        if let Some((catalog, is_complete)) = self.ahead.pop_front() {
+            (self.catalog, self.is_complete) = (catalog, is_complete);
+            return;
+        }
         if !self.is_complete {
             assume::relations(&mut self.catalog, statement);
         }

@@ -38,11 +38,7 @@ pub struct Way {
 /// The ways back of these migrations of a folder; `start` is the catalog before the first.
 pub fn ways(migrations: &[Migration], wanted: &BTreeSet<&str>, start: Catalog) -> BTreeMap<String, Way> {
     // A table may be older than the folder: what a statement names is taken to exist.
-    let mut known = Knowledge {
-        catalog: start,
-        is_complete: false,
-        small_rows: 0,
-    };
+    let mut known = Knowledge::new(start, false, 0);
     let mut made = Made::default();
     let mut ways = BTreeMap::new();
     let derives = |migration: &Migration| migration.down.is_none() && wanted.contains(migration.name.as_str());
@@ -150,11 +146,7 @@ fn losses(migration: &Migration, catalog: &Catalog, settings: &PlanSettings) -> 
     let Ok(script) = sql::parse(file) else {
         return Vec::new();
     };
-    let mut known = Knowledge {
-        catalog: catalog.clone(),
-        is_complete: true,
-        small_rows: settings.small_rows,
-    };
+    let mut known = Knowledge::new(catalog.clone(), true, settings.small_rows);
     let judged = lint::lint(migration, file, &script, &mut known, &Policy::default());
     let findings = judged.findings.into_iter();
     let losses = findings.filter(|finding| finding.category == Category::DataLoss);

@@ -78,48 +78,53 @@ impl SourceFile {
     /// Line and column of a byte offset; an offset past the end is the end.
     pub fn place(&self, offset: usize) -> Place {
         let marks = self.marks.get_or_init(|| marks(&self.text));
-        let offset = offset.min(self.text.len());
+        let offset = letter_at(&self.text, offset);
         let at = marks.partition_point(|mark| mark.byte <= offset);
         let mark = marks[at - 1];
-        let mut place = mark.place;
-        for (byte, letter) in self.text[mark.byte..].char_indices() {
-            if mark.byte + byte + letter.len_utf8() > offset {
-                break;
-            }
-            place = place.behind(letter);
-        }
-        place
+        mark.place.behind(&self.text[mark.byte..offset])
     }
 }
 
 impl Place {
-    /// Where the next letter stands; a byte order mark takes no column.
-    fn behind(self, letter: char) -> Self {
-        match letter {
-            '\n' => Self {
-                line: self.line + 1,
-                column: 1,
+    /// Where the letter after a text stands that begins here; a byte order mark takes no column.
+    fn behind(self, text: &str) -> Self {
+        let is_start = (self.line, self.column) == (1, 1);
+        let text = text.strip_prefix('\u{feff}').filter(|_| is_start).unwrap_or(text);
+        match text.rsplit_once('\n') {
+            Some((before, last)) => Self {
+                line: self.line + 1 + before.bytes().filter(|byte| *byte == b'\n').count(),
+                column: 1 + last.chars().count(),
             },
-            '\u{feff}' if (self.line, self.column) == (1, 1) => self,
-            _ => Self {
-                column: self.column + 1,
+            None => Self {
+                column: self.column + text.chars().count(),
                 ..self
             },
         }
     }
 }
 
-fn marks(text: &str) -> Vec<Mark> {
-    let mut place = Place { line: 1, column: 1 };
-    let mut marks: Vec<Mark> = Vec::with_capacity(text.len() / STEP + 1);
-    for (byte, letter) in text.char_indices() {
-        if marks.last().is_none_or(|mark| byte >= mark.byte + STEP) {
-            marks.push(Mark { byte, place });
-        }
-        place = place.behind(letter);
+/// Where the letter begins that has this byte; an offset past the end is the end.
+fn letter_at(text: &str, offset: usize) -> usize {
+    let mut at = offset.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
     }
-    if marks.is_empty() {
-        marks.push(Mark { byte: 0, place });
+    at
+}
+
+fn marks(text: &str) -> Vec<Mark> {
+    let mut last = Mark {
+        byte: 0,
+        place: Place { line: 1, column: 1 },
+    };
+    let mut marks = vec![last];
+    while last.byte + STEP < text.len() {
+        let byte = letter_at(text, last.byte + STEP);
+        last = Mark {
+            byte,
+            place: last.place.behind(&text[last.byte..byte]),
+        };
+        marks.push(last);
     }
     marks
 }

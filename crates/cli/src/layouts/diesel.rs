@@ -4,6 +4,7 @@
 
 use super::{Folder, LayoutChoice, LayoutError, Text, Tree, migration};
 use nonstop_core::migration::{Migration, Order, TransactionModel, diesel_version};
+use rayon::prelude::*;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -19,17 +20,18 @@ pub(super) fn detect(tree: &Tree) -> Option<String> {
 
 /// The migrations in Diesel's order.
 pub(super) fn read(tree: &Tree) -> Result<Folder, LayoutError> {
-    let mut migrations = Vec::new();
     // Diesel passes over hidden folders.
-    for (name, files) in tree.folders().filter(|(name, _)| !name.starts_with('.')) {
+    let folders: Vec<_> = tree.folders().filter(|(name, _)| !name.starts_with('.')).collect();
+    let read = |(name, files): (&str, &BTreeMap<String, Text>)| {
         let file = |file: &str| files.get(file).and_then(|text| text.text());
-        migrations.push(migration(
+        Ok(migration(
             name,
             (tree.path_of(&[name, UP]), file(UP)),
             (tree.path_of(&[name, "down.sql"]), file("down.sql")),
             transaction_model(tree, name, files)?,
-        ));
-    }
+        ))
+    };
+    let mut migrations: Vec<Migration> = folders.into_par_iter().map(read).collect::<Result<_, _>>()?;
     migrations.sort_by(|a, b| Order::Diesel.compare(&a.name, &b.name));
     check_versions(tree, &migrations)?;
     Ok(Folder {

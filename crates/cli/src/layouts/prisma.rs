@@ -4,6 +4,7 @@
 
 use super::{Folder, LayoutChoice, LayoutError, Tree, migration};
 use nonstop_core::migration::{Migration, Order, TransactionModel};
+use rayon::prelude::*;
 
 const FILE: &str = "migration.sql";
 const LOCK: &str = "migration_lock.toml";
@@ -20,8 +21,9 @@ pub(super) fn detect(tree: &Tree) -> Option<String> {
 /// The migrations in Prisma's order.
 pub(super) fn read(tree: &Tree) -> Result<Folder, LayoutError> {
     check_provider(tree)?;
-    let mut migrations: Vec<Migration> = tree
-        .folders()
+    let folders: Vec<_> = tree.folders().collect();
+    let mut migrations: Vec<Migration> = folders
+        .into_par_iter()
         .map(|(name, files)| {
             let file = |file: &str| files.get(file).and_then(|text| text.text());
             migration(

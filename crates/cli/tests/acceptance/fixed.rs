@@ -27,11 +27,7 @@ fn scene(name: &str, text: &str, transaction: TransactionModel) -> Scene {
 
 /// Both ways, and how many migrations have another form.
 fn both(migrations: &[Migration], major: u32) -> (Vec<Scene>, Vec<Scene>, usize) {
-    let mut known = Knowledge {
-        catalog: Catalog::empty(ServerVersion::of_major(major)),
-        is_complete: true,
-        small_rows: 0,
-    };
+    let mut known = Knowledge::new(Catalog::empty(ServerVersion::of_major(major)), true, 0);
     let mut made = Made::default();
     let (mut written, mut fixed, mut changed) = (Vec::new(), Vec::new(), 0);
     for migration in migrations {

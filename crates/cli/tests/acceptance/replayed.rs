@@ -195,11 +195,7 @@ async fn live(folder: &Folder, database: &TestDatabase) -> (Catalog, BTreeSet<St
 fn before(major: u32) -> Knowledge {
     let mut catalog = Catalog::empty(ServerVersion::of_major(major));
     catalog.extensions.insert("plpgsql".to_owned());
-    Knowledge {
-        catalog,
-        is_complete: true,
-        small_rows: 0,
-    }
+    Knowledge::new(catalog, true, 0)
 }
 
 fn replayed(folder: &Folder, major: u32) -> Knowledge {

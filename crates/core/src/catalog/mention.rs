@@ -3,7 +3,8 @@
 use super::named::Mentions;
 use super::{ConstraintKind, Expression, Function, Origin, Relation, TypeDef};
 use crate::quote::Name;
-use std::hash::{DefaultHasher, Hash, Hasher as _};
+use rustc_hash::FxHasher;
+use std::hash::{Hash, Hasher as _};
 
 /// What a relation names, or is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,7 +40,7 @@ pub enum Mention<'a> {
 impl Mention<'_> {
     /// Mentions of the same have the same key, and hardly ever others.
     pub(super) fn key(self) -> u64 {
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = FxHasher::default();
         self.hash(&mut hasher);
         hasher.finish()
     }

@@ -24,11 +24,7 @@ fn migration(sql: &str) -> (Migration, SourceFile) {
 }
 
 fn ground() -> (Knowledge, Made) {
-    let mut known = Knowledge {
-        catalog: Catalog::empty(ServerVersion::of_major(15)),
-        is_complete: true,
-        small_rows: 0,
-    };
+    let mut known = Knowledge::new(Catalog::empty(ServerVersion::of_major(15)), true, 0);
     let mut made = Made::default();
     let (migration, file) = migration(BEFORE);
     pass(&migration, &file, &mut known, &mut made).unwrap();

@@ -19,11 +19,7 @@ fn rules(before: &str, text: &str) -> Vec<String> {
         checksum: String::new(),
         transaction: TransactionModel::Message,
     };
-    let mut known = Knowledge {
-        catalog: Catalog::empty(ServerVersion::of_major(15)),
-        is_complete: !before.is_empty(),
-        small_rows: 10_000,
-    };
+    let mut known = Knowledge::new(Catalog::empty(ServerVersion::of_major(15)), !before.is_empty(), 10_000);
     let mut run = |text: &str| {
         let migration = migration(text);
         let file = SourceFile::new("m.sql", text);
@@ -225,11 +221,7 @@ fn judged_on(before: &str, text: &str, transaction: TransactionModel) -> Judged 
 }
 
 fn judged_by(before: &str, text: &str, transaction: TransactionModel, policy: &Policy) -> Judged {
-    let mut known = Knowledge {
-        catalog: Catalog::empty(ServerVersion::of_major(15)),
-        is_complete: true,
-        small_rows: 10_000,
-    };
+    let mut known = Knowledge::new(Catalog::empty(ServerVersion::of_major(15)), true, 10_000);
     let before = SourceFile::new("before.sql", before);
     known.pass(TransactionModel::Message, &sql::parse(&before).unwrap());
     known.catalog.settle();
@@ -252,11 +244,7 @@ fn judged_by(before: &str, text: &str, transaction: TransactionModel, policy: &P
 fn a_key_near_its_end_is_found_once() {
     let file = |text: &str| SourceFile::new("m.sql", text);
     let parse = |text: &str| sql::parse(&file(text)).unwrap();
-    let mut known = Knowledge {
-        catalog: Catalog::empty(ServerVersion::of_major(15)),
-        is_complete: true,
-        small_rows: 10_000,
-    };
+    let mut known = Knowledge::new(Catalog::empty(ServerVersion::of_major(15)), true, 10_000);
     known.pass(
         TransactionModel::Message,
         &parse("CREATE TABLE t (id serial PRIMARY KEY)"),

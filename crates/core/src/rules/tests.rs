@@ -41,11 +41,7 @@ fn fired(text: &str, policy: &Policy) -> BTreeSet<String> {
         14
     };
     let alone = text.starts_with("-- each statement by itself\n");
-    let mut known = Knowledge {
-        catalog: Catalog::empty(ServerVersion::of_major(major)),
-        is_complete: true,
-        small_rows: 0,
-    };
+    let mut known = Knowledge::new(Catalog::empty(ServerVersion::of_major(major)), true, 0);
     let mut findings = Vec::new();
     for text in text.split("-- next migration\n") {
         let file = SourceFile::new("m/migration.sql", text);

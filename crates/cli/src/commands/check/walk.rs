@@ -67,11 +67,7 @@ impl Ground {
     /// Nothing is known but the files; of a file without its folder not even what exists.
     pub(super) fn files(version: ServerVersion, selection: &Selection) -> Self {
         Self {
-            known: Knowledge {
-                catalog: Catalog::empty(version),
-                is_complete: !is_plain_file(selection),
-                small_rows: 0,
-            },
+            known: Knowledge::new(Catalog::empty(version), !is_plain_file(selection), 0),
             pending: None,
         }
     }
@@ -84,11 +80,7 @@ impl Ground {
             catalog.version = ServerVersion::of_major(version);
         }
         Self {
-            known: Knowledge {
-                catalog,
-                is_complete: true,
-                small_rows,
-            },
+            known: Knowledge::new(catalog, true, small_rows),
             pending: Some(pending),
         }
     }
@@ -144,10 +136,15 @@ pub(super) fn walk(
     let is_live = ground.pending.is_some();
     let replay = |migration: &Migration, parsed: &Parsed| {
         let known = &mut ground.known;
-        let before = asked.contains(migration.name.as_str()).then(|| known.clone());
-        if let Some(Ok(script)) = parsed {
-            known.pass(migration.transaction, script);
-        }
+        let is_asked = asked.contains(migration.name.as_str());
+        let before = match parsed {
+            Some(Ok(script)) if is_asked => Some(known.pass_on(migration.transaction, script)),
+            Some(Ok(script)) => {
+                known.pass(migration.transaction, script);
+                None
+            }
+            None | Some(Err(_)) => is_asked.then(|| known.clone()),
+        };
         known.catalog.settle();
         if !is_live {
             known.catalog.forget_sizes();

@@ -113,11 +113,11 @@ impl Ground {
     /// Nothing is known but the files; of a file without its folder not even what exists.
     pub fn files(version: ServerVersion, selection: &Selection) -> Self {
         Self {
-            known: Knowledge {
-                catalog: Catalog::empty(version),
-                is_complete: selection.folder.layout != LayoutChoice::Auto,
-                small_rows: 0,
-            },
+            known: Knowledge::new(
+                Catalog::empty(version),
+                selection.folder.layout != LayoutChoice::Auto,
+                0,
+            ),
             is_live: false,
             pending: None,
             applied: None,
@@ -127,11 +127,7 @@ impl Ground {
     /// All is known from a database.
     pub(super) fn live(catalog: Catalog, small_rows: u64, pending: Vec<String>) -> Self {
         Self {
-            known: Knowledge {
-                catalog,
-                is_complete: true,
-                small_rows,
-            },
+            known: Knowledge::new(catalog, true, small_rows),
             is_live: true,
             pending: Some(pending),
             applied: None,

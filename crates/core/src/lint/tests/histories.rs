@@ -4,11 +4,7 @@ use super::*;
 
 /// What the last of several files does: `relation MODE`, work, SQLSTATE.
 fn said(files: &[&str]) -> Vec<String> {
-    let mut known = Knowledge {
-        catalog: Catalog::empty(ServerVersion::of_major(15)),
-        is_complete: true,
-        small_rows: 0,
-    };
+    let mut known = Knowledge::new(Catalog::empty(ServerVersion::of_major(15)), true, 0);
     let mut last = Vec::new();
     for text in files {
         let migration = Migration {
