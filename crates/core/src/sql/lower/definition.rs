@@ -3,7 +3,7 @@
 use super::super::{ColumnDef, ColumnParts, ConstraintDef, ConstraintKindDef, ExcludeDef, KeyDef};
 use super::alter::action_sql;
 use super::expr::expression;
-use super::names::{relation, text, texts, type_ref};
+use super::names::{has_plain_modifiers, relation, text, texts, type_ref};
 use super::table::{element, index_rest, key_column, key_expressions, key_name};
 use crate::catalog::Generated;
 use crate::quote::SqlText;
@@ -21,7 +21,8 @@ fn constraints_of(column: &PgColumn) -> impl Iterator<Item = &Constraint> {
 }
 
 pub(super) fn column_def(column: &PgColumn) -> Option<ColumnDef> {
-    let type_ref = column.type_name.as_ref().map(type_ref)?;
+    let type_name = column.type_name.as_ref().filter(|name| has_plain_modifiers(name))?;
+    let type_ref = type_ref(type_name);
     let mut def = ColumnDef {
         name: column.colname.clone(),
         parts: None,
@@ -78,6 +79,7 @@ pub(super) fn column_def(column: &PgColumn) -> Option<ColumnDef> {
 
 /// The same with its parts.
 pub(super) fn added_column(column: &PgColumn) -> Option<ColumnDef> {
+    let def = column_def(column)?;
     let bare = bare_column(column, true)?;
     let says = |kind| constraints_of(column).any(|constraint| constraint.contype() == kind);
     let bare_nullable = if says(ConstrType::ConstrNotnull) {
@@ -95,7 +97,7 @@ pub(super) fn added_column(column: &PgColumn) -> Option<ColumnDef> {
     };
     Some(ColumnDef {
         parts: Some(Box::new(parts)),
-        ..column_def(column)?
+        ..def
     })
 }
 

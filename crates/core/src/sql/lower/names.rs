@@ -126,6 +126,12 @@ pub(super) fn type_ref(name: &TypeName) -> TypeRef {
     }
 }
 
+/// The grammar takes any expression as a modifier; the server takes constants and names, and the deparser writes no others.
+pub(super) fn has_plain_modifiers(name: &TypeName) -> bool {
+    let is_plain = |node: &Node| matches!(node.node, Some(NodeEnum::AConst(_) | NodeEnum::ColumnRef(_)));
+    name.typmods.iter().all(is_plain)
+}
+
 /// A modifier: a number, or a word as in `geometry(Point, 4326)`.
 fn modifier(node: &Node) -> Option<String> {
     match node.node.as_ref()? {

@@ -159,6 +159,19 @@ proptest! {
     }
 }
 
+#[test]
+fn a_modifier_that_no_server_takes_stops_nothing() {
+    for text in [
+        "ALTER TABLE t ADD COLUMN c numeric(1 + 1)",
+        "CREATE TABLE t (c numeric(f(1)))",
+    ] {
+        assert!(matches!(
+            parse_text(text).unwrap().statements[0].kind,
+            Kind::Other { .. }
+        ));
+    }
+}
+
 const SHUFFLED: &str = "-- A comment: \u{e4}\nALTER TABLE \"T\" ADD COLUMN c text DEFAULT 'x; y';\nCREATE INDEX i ON \"T\" (lower(c));\n\
     DO $$ BEGIN PERFORM 1; END $$; /* end */";
 
