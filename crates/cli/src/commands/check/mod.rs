@@ -27,6 +27,7 @@ use nonstop_engine::history::Diagnosis;
 use nonstop_engine::introspect::{introspect, read_counters};
 use nonstop_engine::manage;
 use nonstop_engine::session::Session;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use walk::Ground;
 
@@ -131,15 +132,16 @@ pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> 
     lint::gather(&mut report.findings);
     report.root = std::env::current_dir().unwrap_or_default();
     let weakest = weakest(args.fail_on.or(section.fail_on).unwrap_or(FailOn::Error));
-    let out = &mut terminal.out();
+    let mut out = BufWriter::new(terminal.out());
     match args.format {
-        CheckFormat::Human => human::check::render(&report, args.effects, out)?,
-        CheckFormat::Json => json::check::render(&report, args.effects, out)?,
-        CheckFormat::Sarif => sarif::render(&report, out)?,
-        CheckFormat::Github => github::render(&report, out)?,
-        CheckFormat::Gitlab => gitlab::render(&report, out)?,
-        CheckFormat::Junit => junit::render(&report, weakest, out)?,
+        CheckFormat::Human => human::check::render(&report, args.effects, &mut out)?,
+        CheckFormat::Json => json::check::render(&report, args.effects, &mut out)?,
+        CheckFormat::Sarif => sarif::render(&report, &mut out)?,
+        CheckFormat::Github => github::render(&report, &mut out)?,
+        CheckFormat::Gitlab => gitlab::render(&report, &mut out)?,
+        CheckFormat::Junit => junit::render(&report, weakest, &mut out)?,
     }
+    out.flush()?;
     Ok(exit(&report, weakest))
 }
 
