@@ -192,6 +192,9 @@ async fn it_waits_for_a_standby() {
     let target = Target::parse(&server.url("postgres")).unwrap();
     let client = server.connect("postgres").await.unwrap();
     client.batch_execute(TABLE).await.unwrap();
+    // So many that it is not done before a standby that is gone counts as behind.
+    let more = "INSERT INTO t SELECT i, i, i FROM generate_series(3001, 10000) i";
+    client.batch_execute(more).await.unwrap();
     let standby = follower.connect("postgres").await.unwrap();
     let following = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND replay_lsn IS NOT NULL";
     while value(&client, following).await != "1" {
@@ -200,8 +203,8 @@ async fn it_waits_for_a_standby() {
     standby.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
     let limits = Limits {
         batch_size: Some(10),
-        nice: Some(1.0),
-        max_lag: Duration::from_millis(500),
+        nice: Some(3.0),
+        max_lag: Duration::from_millis(200),
         ..Limits::default()
     };
     let (heard, events, mut coming) = listened();
