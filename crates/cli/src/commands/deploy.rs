@@ -7,7 +7,7 @@ use crate::config::{ConfigFile, Settings};
 use crate::duration::Span;
 use crate::exit::{Exit, Problem};
 use crate::formats::human;
-use crate::formats::human::events::Places;
+use crate::formats::places::Places;
 use crate::terminal::Terminal;
 use clap::Args;
 use nonstop_core::plan::Plan;

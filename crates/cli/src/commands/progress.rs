@@ -5,9 +5,10 @@
 use crate::args::Format;
 use crate::duration::in_words;
 use crate::exit::Exit;
-use crate::formats::human::events::{Places, Story};
+use crate::formats::human::events::Story;
 use crate::formats::human::one_line;
 use crate::formats::json;
+use crate::formats::places::Places;
 use crate::terminal::{Terminal, Verbosity};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nonstop_engine::event::{Event, Outcome};

@@ -6,7 +6,7 @@ use super::progress::Teller;
 use crate::args::BoundArgs;
 use crate::config::Settings;
 use crate::exit::{Exit, Problem};
-use crate::formats::human::events::Places;
+use crate::formats::places::Places;
 use crate::terminal::Terminal;
 use clap::Args;
 use nonstop_engine::deploy::{self, BackTo};

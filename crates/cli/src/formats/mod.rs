@@ -8,6 +8,7 @@ pub mod human;
 pub mod json;
 pub mod junit;
 pub(crate) mod listing;
+pub mod places;
 pub mod sarif;
 
 #[cfg(test)]

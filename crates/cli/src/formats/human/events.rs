@@ -5,11 +5,9 @@
 
 use super::{DIM, ERROR, GOOD, NAME, WARNING, count, indent, one_line, styled};
 use crate::duration::in_words;
+use crate::formats::places::Places;
 use crate::terminal::Verbosity;
-use nonstop_core::migration::Migration;
-use nonstop_core::source::SourceFile;
 use nonstop_engine::event::{Direction, Event, Failure, Holder, Outcome, Verdict};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Tells a run.
@@ -36,41 +34,6 @@ enum WayOn {
     SameVerb,
     /// Whoever ran it says so.
     Elsewhere,
-}
-
-/// Where statements stand: the migrations' files by name.
-#[derive(Debug, Clone, Default)]
-pub struct Places(BTreeMap<String, (String, Option<SourceFile>)>);
-
-impl Places {
-    /// Of these migrations.
-    pub fn of(migrations: &[Migration]) -> Self {
-        let file = |one: &Migration| (one.name.clone(), (one.path.clone(), one.up.clone()));
-        Self(migrations.iter().map(file).collect())
-    }
-
-    /// Of their ways back; a folder that has none has no file to point at.
-    pub fn of_ways(migrations: &[Migration]) -> Self {
-        let file = |one: &Migration| {
-            let down = one.down.as_ref()?;
-            Some((one.name.clone(), (down.path.clone(), Some(down.clone()))))
-        };
-        Self(migrations.iter().filter_map(file).collect())
-    }
-
-    /// `FILE:LINE:COLUMN` of a statement as written, `FILE` of one that is not in the file in these words.
-    pub fn find(&self, migration: &str, statement: Option<&str>) -> Option<String> {
-        let (path, file) = self.0.get(migration)?;
-        let found = file.as_ref().zip(statement).and_then(|(file, statement)| {
-            let statement = statement.trim().trim_end_matches(';');
-            let at = file.text.find(statement).filter(|_| !statement.is_empty())?;
-            Some(file.place(at))
-        });
-        Some(match found {
-            Some(place) => format!("{path}:{}:{}", place.line, place.column),
-            None => path.clone(),
-        })
-    }
 }
 
 /// In a wait that nothing changes about, a line is repeated after this long.

@@ -1,6 +1,6 @@
 //! `nonstop.event/1`: one object a line.
 
-use crate::formats::human::events::Places;
+use crate::formats::places::Places;
 use nonstop_engine::event::Event;
 use serde::Serialize;
 use std::io::{self, Write};
