@@ -14,7 +14,7 @@ use crate::version::ServerVersion;
 use std::collections::BTreeSet;
 
 /// The time of the transaction, which is another in each batch.
-const CLOCK: &[&str] = &[
+pub(super) const CLOCK: &[&str] = &[
     "now",
     "current_date",
     "current_time",

@@ -6,7 +6,7 @@ use super::constraint::{family, instant};
 use super::footprint::{self, Footprint, Key as Print};
 use super::{Batches, Body, Piece, Scene, dml, lock, not_null};
 use crate::batch::{Batch, Key, key_of};
-use crate::catalog::Generated;
+use crate::catalog::{Catalog, Generated};
 use crate::lock::LockMode::{AccessExclusive, RowExclusive};
 use crate::quote::{Ident, Literal, Name, SqlText};
 use crate::replay;
@@ -60,7 +60,18 @@ pub(super) fn column(
     };
     let print = footprint::of_action(scene.catalog, table, &hollow);
     let mut pieces = made(statement, table, column, &source, &print, scene);
-    pieces.push(filled(statement, table, &column.name, key, &print, scene));
+    let change = sql!("UPDATE {} SET {} = DEFAULT", table, Ident(&column.name));
+    let condition = sql!("{} IS NULL", Ident(&column.name));
+    let rows = Print::Rows(table.clone());
+    let print_of_rows = print.clone().read(rows.clone()).write(rows);
+    pieces.push(filled(
+        statement,
+        table,
+        (change, condition),
+        key,
+        print_of_rows,
+        scene.catalog,
+    ));
     let mut catalog = scene.catalog.clone();
     replay::apply_action(&mut catalog, table, &hollow);
     let here = Scene {
@@ -201,11 +212,16 @@ fn options(parts: &ColumnParts) -> SqlText {
     SqlText::verbatim(inside.map(|options| format!(" {}", options.trim())).unwrap_or_default())
 }
 
-/// The old rows get their value.
-fn filled(statement: usize, table: &Name, column: &str, key: Key, print: &Footprint, scene: &Scene<'_>) -> Piece {
-    let change = sql!("UPDATE {} SET {} = DEFAULT", table, Ident(column));
-    let condition = sql!("{} IS NULL", Ident(column));
-    let triggers = dml::fired(scene.catalog, table);
+/// The old rows get their value: `change` of all rows for which `condition` is true.
+pub(super) fn filled(
+    statement: usize,
+    table: &Name,
+    (change, condition): (SqlText, SqlText),
+    key: Key,
+    print: Footprint,
+    catalog: &Catalog,
+) -> Piece {
+    let triggers = dml::fired(catalog, table);
     let mut note = format!("old rows get their value, in batches over {key}");
     if !triggers.is_empty() {
         note = format!(
@@ -233,10 +249,7 @@ fn filled(statement: usize, table: &Name, column: &str, key: Key, print: &Footpr
             undo: Undo::Nothing,
         }),
         statement,
-        footprint: print
-            .clone()
-            .read(Print::Rows(table.clone()))
-            .write(Print::Rows(table.clone())),
+        footprint: print,
         note,
         part: false,
     }

@@ -185,11 +185,12 @@ impl<'a> Change<'a> {
         if let Err(why) = dml::calls_of(&using.functions, self.catalog()) {
             return Some(why.replacen("it calls", "USING calls", 1));
         }
-        if let Some(function) = using
-            .functions
-            .iter()
-            .find(|own| OF_SESSION.contains(&name(own).as_str()))
-        {
+        if let Some(function) = using.functions.iter().find(|own| {
+            dml::CLOCK
+                .iter()
+                .chain(OF_SESSION)
+                .any(|of_session| *of_session == name(own))
+        }) {
             return Some(format!("USING calls {function}, which is another for each writer"));
         }
         let other = using
@@ -221,16 +222,8 @@ impl<'a> Change<'a> {
     }
 }
 
-/// What depends on when and by whom it is computed.
+/// What depends on who computes it.
 const OF_SESSION: &[&str] = &[
-    "now",
-    "current_date",
-    "current_time",
-    "current_timestamp",
-    "localtime",
-    "localtimestamp",
-    "statement_timestamp",
-    "transaction_timestamp",
     "current_user",
     "session_user",
     "user",

@@ -2,11 +2,10 @@
 
 use super::super::constraint::{drop_constraint, families, family, instant, validate};
 use super::super::footprint::Key as Print;
-use super::super::{Batches, Body, Lone, Piece, dml, index, lock, undo};
+use super::super::{Body, Lone, Piece, fill, index, lock, undo};
 use super::Shadow;
-use crate::batch::{Batch, Key};
 use crate::catalog::ConstraintKind;
-use crate::lock::LockMode::{AccessExclusive, RowExclusive, ShareRowExclusive, ShareUpdateExclusive};
+use crate::lock::LockMode::{AccessExclusive, ShareRowExclusive, ShareUpdateExclusive};
 use crate::quote::{Ident, Literal, Name, SqlText};
 use crate::source::SourceFile;
 use crate::sql;
@@ -95,37 +94,15 @@ impl Shadow<'_> {
             Ident(&self.name),
             value
         );
-        let triggers = dml::fired(change.catalog(), table);
-        let mut note = format!("old rows get their value, in batches over {}", self.key);
-        if !triggers.is_empty() {
-            note = format!(
-                "{note}; triggers of the table do not see it where this role may set session_replication_role: {}",
-                triggers.join(", ")
-            );
-        }
-        Piece {
-            body: Body::Batches(Batches {
-                sql: sql!("{} WHERE {}", update, condition),
-                batch: Batch {
-                    table: table.clone(),
-                    alias: table.name.clone(),
-                    repeats: self.key == Key::Pages,
-                    key: self.key.clone(),
-                    change: update,
-                    locking: None,
-                    condition: Some(condition),
-                    settings: SqlText::verbatim(""),
-                    size: None,
-                    silent: true,
-                },
-                locks: vec![lock(table, RowExclusive)],
-                undo: Undo::Nothing,
-            }),
-            statement: change.statement,
-            footprint: self.print(),
-            note,
-            part: false,
-        }
+        let key = self.key.clone();
+        fill::filled(
+            change.statement,
+            table,
+            (update, condition),
+            key,
+            self.print(),
+            change.catalog(),
+        )
     }
 
     /// What proves the new column NOT NULL, without a scan in the swap.
