@@ -10,6 +10,8 @@ mod partitions;
 mod retyped;
 
 use crate::support::{Project, nonstop, oldest_and_newest};
+use nonstop_core::source::SourceFile;
+use nonstop_core::sql::{Kind, parse};
 use testkit::as_written::{AfterFailure, Tool, apply};
 use testkit::compare::{assert_same, contents, snapshot};
 
@@ -92,6 +94,46 @@ async fn ends_alike(major: u32, flags: &[&str], wanted: fn(&Case) -> bool) {
         contents(&ours).await.unwrap(),
         "{what}"
     );
+}
+
+/// What a setup makes, left empty: then nothing but its text tells the deploy what is there.
+fn without_rows(setup: &str) -> String {
+    let script = parse(&SourceFile::new("setup.sql", setup)).unwrap();
+    let made = script.statements.iter().filter(|one| !matches!(one.kind, Kind::Dml(_)));
+    made.map(|one| format!("{};\n", one.sql)).collect()
+}
+
+/// The setups are migrations of the same deploy, so that plans rest on what their files say and not on what a server
+/// printed of it.
+async fn ends_alike_in_one_deploy(major: u32, flags: &[&str]) {
+    let project = Project::new(&[]);
+    for (at, (name, before, sql)) in cases().enumerate() {
+        project.add(&format!("{at:04}_a_{name}"), &without_rows(&own(before, name)));
+        project.add(&format!("{at:04}_b_{name}"), &own(sql, name));
+    }
+    let (written, ours) = (testkit::database(major).await, testkit::database(major).await);
+    let migrations = project.read().migrations;
+    let client = written.connect().await;
+    let outcome = apply(&client, &migrations, Tool::Prisma, AfterFailure::Continue)
+        .await
+        .unwrap();
+    assert!(outcome.failed.is_empty(), "as written: {:#?}", outcome.failed);
+    let arguments: Vec<&str> = ["deploy", "--quiet"].iter().chain(flags).copied().collect();
+    nonstop(&ours.url(), &project.dir(), &arguments).await.ends_with(0);
+    let what = format!("PostgreSQL {major}, in one deploy, {flags:?}");
+    assert_same(
+        &snapshot(&written.connect().await).await.unwrap(),
+        &snapshot(&ours.connect().await).await.unwrap(),
+        &what,
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_setups_in_the_same_deploy() {
+    for major in oldest_and_newest() {
+        let large = ["--small-rows", "0", "--allow", "blocking,data-loss"];
+        ends_alike_in_one_deploy(major, &large).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -310,12 +310,7 @@ impl<'a> Shadow<'a> {
         };
         let own = new(&old.columns, is_own);
         let theirs = new(columns, !is_own);
-        // Behind the referenced columns: MATCH, ON DELETE, DEFERRABLE.
-        let behind = old
-            .definition
-            .split_once(" REFERENCES ")
-            .map_or("", |(_, behind)| behind);
-        let tail = behind.split_once(')').map_or("", |(_, tail)| tail);
+        let tail = behind_reference(&old.definition);
         let tail = if is_own {
             sql::renamed(tail, from, to)
         } else {
@@ -344,6 +339,24 @@ impl<'a> Shadow<'a> {
             .fold(print, |print, name| print.read(Print::Object(name)));
         print.write(Print::Column(self.change.table.clone(), self.name.clone()))
     }
+}
+
+/// What a foreign key's definition says behind the table and columns it points at: `MATCH`, `ON DELETE`, `DEFERRABLE`. Of the
+/// columns a file need not say anything.
+fn behind_reference(definition: &str) -> &str {
+    let words = sql::words(definition);
+    let is = |at: usize, what: &str| words.get(at).is_some_and(|word| word.name == what);
+    let Some(mut last) = words.iter().position(|word| word.name == "references") else {
+        return "";
+    };
+    last += 1;
+    while is(last + 1, ".") {
+        last += 2;
+    }
+    if is(last + 1, "(") {
+        last += words[last..].iter().position(|word| word.name == ")").unwrap_or(0);
+    }
+    words.get(last).map_or("", |word| &definition[word.end..])
 }
 
 /// A name that nothing near it has: `base_nonstop`, cut to fit.

@@ -58,6 +58,32 @@ fn keys_of_other_tables_come_along_and_the_swap_is_one_step() {
 }
 
 #[test]
+fn a_key_keeps_what_stands_behind_its_reference() {
+    for (definition, tail) in [
+        ("FOREIGN KEY (a) REFERENCES t ON DELETE CASCADE", " ON DELETE CASCADE"),
+        (
+            "FOREIGN KEY (a) REFERENCES s.t ON DELETE SET NULL (a)",
+            " ON DELETE SET NULL (a)",
+        ),
+        (
+            "FOREIGN KEY (\" REFERENCES (\") REFERENCES \"t)\" (\"i)d\", b) MATCH FULL",
+            " MATCH FULL",
+        ),
+        ("FOREIGN KEY (a) REFERENCES t(id)", ""),
+    ] {
+        assert_eq!(super::behind_reference(definition), tail, "{definition}");
+    }
+    let plan = plan("", "ALTER TABLE t ALTER id TYPE bigint");
+    let sql = plan.steps.iter().flat_map(|step| &step.sql);
+    let added = sql.filter(|sql| sql.as_str().contains("ADD CONSTRAINT \"f_nonstop\""));
+    let added: Vec<&str> = added.map(crate::quote::SqlText::as_str).collect();
+    assert!(
+        added.len() == 1 && added[0].contains("ON DELETE CASCADE NOT VALID"),
+        "{added:?}"
+    );
+}
+
+#[test]
 fn helpers_take_free_names() {
     let plan = plan(
         "ALTER TABLE t ADD id_nonstop int; CREATE TABLE t_pkey_nonstop (); ALTER TABLE c ADD CONSTRAINT f_nonstop CHECK (true);
