@@ -40,7 +40,6 @@ pub(super) fn duplicates(
     predicate: Option<&Expression>,
     nulls_not_distinct: bool,
 ) -> Piece {
-    let list = List(keys);
     let mut conditions: Vec<SqlText> = predicate
         .map(|p| sql!("({})", SqlText::verbatim(&p.sql)))
         .into_iter()
@@ -53,12 +52,14 @@ pub(super) fn duplicates(
         Some(all) => Some(sql!("{} AND {}", all, one)),
     });
     let filter = filter.unwrap_or_else(|| SqlText::verbatim(""));
+    // By place: GROUP BY takes no constant, and takes a whole number for a place.
+    let places: Vec<SqlText> = (1_u64..).zip(keys).map(|(at, _)| sql!("{}", at)).collect();
     let find_all = sql!(
         "SELECT {}, count(*) AS rows FROM {}{} GROUP BY {} HAVING count(*) > 1",
-        list,
+        List(keys),
         table,
         filter,
-        list
+        List(&places)
     );
     let words = keys
         .iter()
