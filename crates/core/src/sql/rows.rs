@@ -9,6 +9,10 @@ pub struct Rows {
     pub locked: Vec<NameRef>,
     /// Sequences named to `nextval`, `setval` and `currval`.
     pub sequences: Vec<NameRef>,
+    /// Columns whose own sequences are named so, by `pg_get_serial_sequence`.
+    pub serials: Vec<(NameRef, String)>,
+    /// Relations whose rows it updates or deletes.
+    pub changed: Vec<NameRef>,
     /// Columns that the condition compares with constants for equality, all joined by AND, where only one relation is
     /// read or changed.
     pub equals: Vec<(String, String)>,

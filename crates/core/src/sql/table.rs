@@ -86,6 +86,8 @@ pub struct CreateTableAs {
     pub if_not_exists: bool,
     /// `TEMPORARY`.
     pub temporary: bool,
+    /// `UNLOGGED`.
+    pub unlogged: bool,
     /// `ON COMMIT DROP`.
     pub drop_on_commit: bool,
     /// A materialized view.

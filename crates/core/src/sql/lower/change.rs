@@ -147,8 +147,8 @@ fn condition_node(part: &str) -> Result<Node, PartError> {
 }
 
 fn has_parameter(node: &NodeEnum) -> bool {
-    let nodes = node.nodes();
-    nodes.iter().any(|(node, ..)| matches!(node, NodeRef::ParamRef(_)))
+    let nodes = super::walk::nodes(node);
+    nodes.iter().any(|(node, _)| matches!(node, NodeRef::ParamRef(_)))
 }
 
 /// The one statement of a text; `None` where it is none, or several.

@@ -64,6 +64,7 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
                 name: relation(target),
                 if_not_exists: false,
                 temporary: super::table::is_temporary(target),
+                unlogged: target.relpersistence == "u",
                 drop_on_commit: false,
                 materialized_view: false,
                 with_data: true,
@@ -229,15 +230,15 @@ pub(super) fn query(node: &Node) -> Query {
 fn query_of(node: &NodeEnum) -> Query {
     let mut query = Query::default();
     query.rows.fix(node);
-    let nodes = node.nodes();
+    let nodes = super::walk::nodes(node);
     let ctes: Vec<&str> = nodes
         .iter()
-        .filter_map(|(node, ..)| match node {
+        .filter_map(|(node, _)| match node {
             NodeRef::CommonTableExpr(cte) => Some(cte.ctename.as_str()),
             _ => None,
         })
         .collect();
-    for (node, _, context, _) in &nodes {
+    for (node, context) in &nodes {
         match node {
             NodeRef::RangeVar(var) if !var.schemaname.is_empty() || !ctes.contains(&var.relname.as_str()) => {
                 let list = if *context == Context::DML {

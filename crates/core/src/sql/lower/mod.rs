@@ -7,6 +7,7 @@ mod expr;
 mod names;
 mod object;
 mod predicate;
+mod psql;
 mod publication;
 mod rows;
 mod shape;
@@ -18,6 +19,7 @@ mod rename;
 mod since;
 mod span;
 mod table;
+mod walk;
 mod words;
 
 pub use words::{Word as Identifier, comments, identifiers, normalised, words};
@@ -145,12 +147,8 @@ fn syntax_error(file: &SourceFile, text: &str, skipped: usize, message: &str) ->
         return SyntaxError::at(file, text.trim_end().len() + skipped, message);
     }
     let Ok(tokens) = tokens(text) else {
-        // An unterminated string, comment or quoted name: the message quotes it from where it begins.
-        let quoted = message
-            .split_once("at or near \"")
-            .map(|(_, rest)| rest.trim_end_matches('"'));
-        let at = quoted.and_then(|quoted| text.rfind(quoted)).unwrap_or(0);
-        return SyntaxError::at(file, at + skipped, message.lines().next().unwrap_or(message));
+        let at = psql::place_without_tokens(text, message);
+        return SyntaxError::at(file, at + skipped, psql::explained(text, at, message));
     };
     let fails_inside =
         |count: usize| match pg_query::parse(&text[..tokens[count - 1].end], pg_query::ParserOptions::DEFAULT) {
@@ -167,7 +165,7 @@ fn syntax_error(file: &SourceFile, text: &str, skipped: usize, message: &str) ->
         }
     }
     let at = tokens.get(good).map_or(0, |token| token.start);
-    SyntaxError::at(file, at + skipped, message)
+    SyntaxError::at(file, at + skipped, psql::explained(text, at, message))
 }
 
 /// Statements inside a string: a function's or a block's body, or the argument of `EXECUTE`.

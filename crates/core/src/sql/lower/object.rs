@@ -421,6 +421,7 @@ fn create_table_as(create: &protobuf::CreateTableAsStmt) -> Option<Kind> {
         name: relation(target),
         if_not_exists: create.if_not_exists,
         temporary: table::is_temporary(target),
+        unlogged: target.relpersistence == "u",
         drop_on_commit: into.on_commit() == protobuf::OnCommitAction::OncommitDrop,
         materialized_view: create.objtype() == ObjectType::ObjectMatview,
         with_data: !into.skip_data,

@@ -241,7 +241,7 @@ impl Walk<'_> {
 
     /// Rare forms: every column below, whichever query it belongs to.
     fn flat(&mut self, node: &NodeEnum) {
-        for (node, ..) in node.nodes() {
+        for (node, _) in super::walk::nodes(node) {
             if let pg_query::NodeRef::ColumnRef(column) = node {
                 self.select.uses.extend(column_use(column));
             }

@@ -10,7 +10,12 @@ impl Rows {
     /// What one node of the statement's tree says.
     pub(super) fn note(&mut self, node: &NodeRef<'_>) {
         match node {
-            NodeRef::FuncCall(call) => self.sequences.extend(sequence(call)),
+            NodeRef::FuncCall(call) => {
+                self.sequences.extend(sequence(call));
+                self.serials.extend(serial(call));
+            }
+            NodeRef::UpdateStmt(update) => self.changed.extend(update.relation.as_ref().map(relation)),
+            NodeRef::DeleteStmt(delete) => self.changed.extend(delete.relation.as_ref().map(relation)),
             NodeRef::SelectStmt(select) => {
                 for clause in &select.locking_clause {
                     let Some(NodeEnum::LockingClause(clause)) = &clause.node else {
@@ -164,8 +169,22 @@ fn sequence(call: &FuncCall) -> Option<NameRef> {
     if !matches!(name.as_str(), "nextval" | "setval" | "currval") {
         return None;
     }
-    let named = constant(call.args.first()?)?;
-    let mut parts = named.split('.').map(
+    named(&constant(call.args.first()?)?)
+}
+
+/// The table and column of `pg_get_serial_sequence`; the column is a name as it is, the table one as in SQL.
+fn serial(call: &FuncCall) -> Option<(NameRef, String)> {
+    if call.funcname.last().and_then(text)? != "pg_get_serial_sequence" {
+        return None;
+    }
+    let [table, column] = call.args.as_slice() else {
+        return None;
+    };
+    Some((named(&constant(table)?)?, constant(column)?))
+}
+
+fn named(text: &str) -> Option<NameRef> {
+    let mut parts = text.split('.').map(
         |part| match part.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
             Some(quoted) => quoted.to_owned(),
             None => part.to_lowercase(),

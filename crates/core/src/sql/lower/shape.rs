@@ -82,7 +82,7 @@ fn obstacle(node: &NodeEnum, returns: bool, with: bool) -> Option<&'static str> 
     if with {
         return Some("it has a WITH");
     }
-    node.nodes().iter().find_map(|(node, ..)| match node {
+    super::walk::nodes(node).iter().find_map(|(node, _)| match node {
         NodeRef::SelectStmt(select) if select.limit_count.is_some() || select.limit_offset.is_some() => {
             Some("it has a LIMIT: which rows that leaves out is another thing in each batch")
         }
