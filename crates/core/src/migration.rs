@@ -84,6 +84,21 @@ fn collator() -> CollatorBorrowed<'static> {
         .expect("collation data for en-US is compiled in")
 }
 
+/// Whether a table of this name is where a tool notes which migrations it ran: no migration makes it, and it is there.
+pub fn is_history_table(name: &str) -> bool {
+    [
+        "_prisma_migrations",
+        "_sqlx_migrations",
+        "__diesel_schema_migrations",
+        "flyway_schema_history",
+        "refinery_schema_history",
+        "schema_migrations",
+        "goose_db_version",
+        "seaql_migrations",
+    ]
+    .contains(&name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -156,10 +156,15 @@ impl Index {
 }
 
 impl Expression {
-    /// The sequence that `nextval('s'::regclass)` draws from, as written, without quotes.
+    /// The sequence that `nextval('s'::regclass)` draws from, as written, without quotes. Of `nextval('s'::text)` the server
+    /// notes no sequence: the name is looked up at each call.
     pub fn drawn_from(&self) -> Option<String> {
         let (_, inside) = self.sql.split_once("nextval(")?;
-        inside.split('\'').nth(1).map(|named| named.replace('"', ""))
+        let (name, rest) = inside.strip_prefix('\'')?.split_once('\'')?;
+        let is_noted = [")", "::regclass", "::pg_catalog.regclass"]
+            .iter()
+            .any(|end| rest.starts_with(end));
+        is_noted.then(|| name.replace('"', ""))
     }
 }
 

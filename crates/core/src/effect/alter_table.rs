@@ -131,6 +131,8 @@ impl Builder<'_> {
                 }
             }
             ActionKind::RowSecurity | ActionKind::Rule => self.lock(table, AccessExclusive),
+            // Triggers are no business of children by inheritance.
+            ActionKind::Trigger { .. } if !self.is_partitioned(table) => self.lock(table, ShareRowExclusive),
             ActionKind::Trigger { .. } => self.lock_family(table, ShareRowExclusive),
             ActionKind::Owner { .. } => {
                 self.lock(table, AccessExclusive);

@@ -4,7 +4,7 @@ use super::{Builder, Effect, Predicted, alone};
 use crate::catalog::Catalog;
 use crate::lock::LockMode;
 use crate::replay::{self, Bodies};
-use crate::sql::{self, Action, ActionKind, CreateFunction, Inner, Kind, Statement, When};
+use crate::sql::{self, Action, ActionKind, CreateFunction, Inner, Kind, NameRef, Statement, When};
 
 /// What a statement of a body does, where it runs. One that runs only if it is needed does nothing where it would fail,
 /// and the error of one that may not run is not the body's.
@@ -98,14 +98,19 @@ impl Builder<'_> {
         };
         let body = sql::parse_function(&create.language, "", &create.returns, text);
         for inner in body.statements {
-            match inner.statement.kind {
-                Kind::Select(query) => self.lock_refs(&query.reads, LockMode::AccessShare),
+            let query = match inner.statement.kind {
+                Kind::Select(query) => query,
                 Kind::Dml(dml) => {
-                    self.lock_refs(&dml.query.reads, LockMode::AccessShare);
                     self.lock_refs(&[dml.target], LockMode::RowExclusive);
+                    dml.query
                 }
-                _ => {}
-            }
+                _ => continue,
+            };
+            let is_locked = |read: &NameRef| query.rows.locked.contains(read);
+            let (locked, read): (Vec<NameRef>, Vec<NameRef>) = query.reads.into_iter().partition(is_locked);
+            self.lock_refs(&read, LockMode::AccessShare);
+            self.lock_refs(&locked, LockMode::RowShare);
+            self.lock_refs(&query.writes, LockMode::RowExclusive);
         }
     }
 }

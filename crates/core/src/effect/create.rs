@@ -15,6 +15,9 @@ impl Builder<'_> {
             }
             return;
         }
+        if let Some(of) = create.of_type.as_ref().and_then(|of| self.catalog.resolve_type(of)) {
+            self.lock(&of, AccessShare);
+        }
         for like in &create.like {
             self.lock_refs(std::slice::from_ref(&like.source), AccessShare);
         }

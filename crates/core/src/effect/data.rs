@@ -35,8 +35,19 @@ impl Builder<'_> {
         for write in &query.writes {
             if let Some(name) = self.catalog.resolve(write) {
                 self.lock(&name, RowExclusive);
+                if query.rows.changed.contains(write) {
+                    self.plan(&name, RowExclusive, &[]);
+                }
                 self.effect.changes.push(name);
             }
+        }
+        let columns = query.rows.serials.iter().filter_map(|(table, column)| {
+            let table = self.catalog.resolve(table)?;
+            let mut owned = self.catalog.sequences_of(&table);
+            owned.find(|(_, own)| own == column).map(|(name, _)| name.clone())
+        });
+        for sequence in columns.collect::<Vec<_>>() {
+            self.lock(&sequence, RowExclusive);
         }
         for sequence in &query.rows.sequences {
             if let Some(name) = self.catalog.resolve(sequence) {

@@ -257,9 +257,15 @@ impl Builder<'_> {
                     self.lock(&table, AccessExclusive);
                 }
             }
-            ObjectKind::Attribute
-            | ObjectKind::Type
-            | ObjectKind::Domain
+            ObjectKind::Attribute | ObjectKind::Type => {
+                // A composite type has a relation of its own.
+                let found = self.catalog.resolve_type(&rename.name);
+                let is_composite = |name: &Name| self.catalog.types.get(name) == Some(&TypeDef::Composite);
+                if let Some(name) = found.filter(is_composite) {
+                    self.lock(&name, AccessExclusive);
+                }
+            }
+            ObjectKind::Domain
             | ObjectKind::Function
             | ObjectKind::Schema
             | ObjectKind::Extension

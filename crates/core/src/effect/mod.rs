@@ -41,6 +41,7 @@ pub use volatility::{function_volatility, is_volatile};
 
 use crate::catalog::{Catalog, Origin, RelationKind};
 use crate::lock::LockMode;
+use crate::migration::is_history_table;
 use crate::quote::Name;
 use crate::replay;
 use crate::sql::{Kind, NameRef, ObjectKind, Statement};
@@ -296,12 +297,13 @@ impl Builder<'_> {
     /// The relation, or the error that it is missing.
     fn existing(&mut self, name: &NameRef, if_exists: bool) -> Option<Name> {
         let found = self.catalog.resolve(name);
-        // The server's own are not in the catalog.
+        // The server's own are not in the catalog, and no file makes the table in which its tool notes what it ran.
+        let is_history = is_history_table(&name.name);
         let system = match &name.schema {
             Some(schema) => schema.starts_with("pg_") || schema == "information_schema",
             None => name.name.starts_with("pg_"),
         };
-        if found.is_none() && !if_exists && !system {
+        if found.is_none() && !if_exists && !system && !is_history {
             self.fails("42P01", format!("relation \"{name}\" does not exist"));
         }
         found

@@ -69,6 +69,12 @@ impl Transaction {
                 message: "it cannot run inside a transaction block".to_owned(),
             });
         }
+        // The body of a function in another language is first looked at when it is called.
+        if let Kind::CreateFunction(function) = &statement.kind
+            && function.language != "sql"
+        {
+            return None;
+        }
         let text = statement.sql.as_str();
         let uses = |label: &&Label| text.contains(&label.quoted) && concerns(text, effect, catalog, &label.of);
         self.labels.iter().find(uses).map(|label| Predicted {

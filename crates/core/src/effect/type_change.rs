@@ -282,7 +282,8 @@ fn is_free(from: &Type, to: &Type, (before, after): (&str, &str), utc: bool) -> 
         (Some(old), Some(new)) => new >= old,
         (None, Some(_)) => false,
     };
-    let (old, new) = (&from.modifiers, &to.modifiers);
+    // The modifier of a domain's base is not looked at: the server applies the new one to each value.
+    let (old, new): (&[i32], &[i32]) = (if from.domain { &[] } else { &from.modifiers }, &to.modifiers);
     match (&from.shape, &to.shape) {
         (Shape::BuiltIn(one), Shape::BuiltIn(other)) => match (one.as_str(), other.as_str()) {
             ("numeric", "numeric") => {

@@ -8,7 +8,15 @@ use std::collections::BTreeSet;
 
 /// Puts the relations that a statement needs into the catalog: existing, of unknown size, columns not told.
 pub(super) fn relations(catalog: &mut Catalog, statement: &Statement) {
+    // A key that points at its own table needs no other.
+    let own = match &statement.kind {
+        Kind::CreateTable(create) => Some(catalog.target_of(&create.name, create.temporary)),
+        _ => None,
+    };
     for (name, kind) in needed(&statement.kind) {
+        if Some(catalog.target(name)) == own {
+            continue;
+        }
         if catalog.resolve(name).is_none() && !is_of_system(name) {
             let relation = Relation {
                 origin: Origin::Existing,

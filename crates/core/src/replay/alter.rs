@@ -4,7 +4,7 @@ use super::Certainty::{self, Guessed, Known, Unknown};
 use super::constraint::{self, Reach};
 use super::names::without_null;
 use super::{partition, remove, table as tables};
-use crate::catalog::{Catalog, Constraint, ConstraintKind, Expression, Generated, Mention, Relation};
+use crate::catalog::{Catalog, Constraint, ConstraintKind, Expression, Generated, Mention, Origin, Relation};
 use crate::quote::Name;
 use crate::sql::{Action, ActionKind, AlterTable, NameRef, ObjectKind};
 use crate::version::ServerVersion;
@@ -138,6 +138,13 @@ fn apply_to(catalog: &mut Catalog, table: &Name, reach: Reach, action: &ActionKi
             each_column(catalog, table, column, |c| {
                 c.type_name.clone_from(&type_name);
                 c.user_type.clone_from(&user_type);
+            });
+            // Whatever becomes of its file, each index on the column is dropped and made again.
+            each(catalog, table, |rel| {
+                rel.indexes
+                    .iter_mut()
+                    .filter(|index| index.uses(column))
+                    .for_each(|index| index.origin = Origin::Created);
             });
             Known
         }

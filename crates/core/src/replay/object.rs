@@ -44,6 +44,7 @@ pub(super) fn table_as(catalog: &mut Catalog, create: &CreateTableAs) -> Certain
         return certainty;
     };
     rel.drop_on_commit = create.drop_on_commit;
+    rel.unlogged = create.unlogged;
     if create.with_data {
         rel.size = rows.map(|rows| Size {
             rows,

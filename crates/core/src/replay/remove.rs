@@ -274,7 +274,15 @@ pub(super) fn rename(catalog: &mut Catalog, rename: &Rename) -> Certainty {
             if let Some(old) = catalog.resolve_function(&rename.name)
                 && let Some(overloads) = catalog.functions.remove(&old)
             {
-                catalog.functions.insert(old.sibling(to), overloads);
+                let new = old.sibling(to);
+                catalog.relations.change(
+                    |rel| rel.triggers.iter().any(|trigger| trigger.function == old),
+                    |rel| {
+                        let own = rel.triggers.iter_mut().filter(|trigger| trigger.function == old);
+                        own.for_each(|trigger| trigger.function.clone_from(&new));
+                    },
+                );
+                catalog.functions.insert(new, overloads);
             }
             Known
         }

@@ -16,12 +16,13 @@ pub(super) struct Row {
     pub(super) in_transaction: bool,
 }
 
-const OWN: [(&str, &str); 5] = [
+const OWN: [(&str, &str); 6] = [
     ("tables", include_str!("rows/tables.sql")),
     ("columns", include_str!("rows/columns.sql")),
     ("indexes", include_str!("rows/indexes.sql")),
     ("partitions", include_str!("rows/partitions.sql")),
     ("rows", include_str!("rows/rows.sql")),
+    ("odd", include_str!("rows/odd.sql")),
 ];
 
 /// Divides the set-up from the rows, which empty lines divide from each other.

@@ -201,8 +201,12 @@ fn touches_rows(kind: &Kind) -> bool {
     match kind {
         Kind::Dml(_) | Kind::Do { .. } | Kind::Copy { .. } | Kind::Select(_) | Kind::CreateTableAs(_) => true,
         Kind::AlterTable(alter) => {
-            let adds =
-                |action: &Action| matches!(action.kind, ActionKind::AddConstraint(_) | ActionKind::AddColumn { .. });
+            let adds = |action: &Action| {
+                matches!(
+                    action.kind,
+                    ActionKind::AddConstraint(_) | ActionKind::AddColumn { .. } | ActionKind::AlterType { .. }
+                )
+            };
             alter.actions.iter().any(adds)
         }
         _ => false,

@@ -32,7 +32,7 @@ pub struct StatementSaid {
     pub work: BTreeMap<String, Work>,
     /// The SQLSTATE foreseen.
     pub error: Option<String>,
-    /// Findings of category `blocking`: the rule, and the work under the lock.
+    /// Findings of category `blocking`: the rule, and the work under a lock that the statement itself takes.
     pub blocking: Vec<(String, Work)>,
 }
 
@@ -60,11 +60,26 @@ pub fn read(document: &str) -> Result<Said> {
         let told = said.files.iter_mut().find(|told| told.path == path);
         let ordinal = ordinal(finding)?;
         if let Some(statement) = told.and_then(|told| told.statements.get_mut(&ordinal)) {
-            let work = serde_json::from_value(finding["work"].clone())?;
+            let mut work = serde_json::from_value(finding["work"].clone())?;
+            if !statement.holds(finding) {
+                work = Work::None;
+            }
             statement.blocking.push((text(finding, "rule")?.to_owned(), work));
         }
     }
     Ok(said)
+}
+
+impl StatementSaid {
+    /// Whether the statement itself keeps writers out of what the finding is about. Otherwise an earlier one of its
+    /// transaction does.
+    fn holds(&self, finding: &Value) -> bool {
+        let mut locks = finding["relations"].as_array().into_iter().flatten();
+        locks.any(|lock| {
+            let own = lock["name"].as_str().and_then(|name| self.locks.get(name));
+            own.is_some_and(|own| own.iter().any(|mode| mode.blocks_writes()))
+        })
+    }
 }
 
 fn statement(effect: &Value) -> Result<StatementSaid> {
