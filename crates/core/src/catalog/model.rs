@@ -262,6 +262,9 @@ pub struct Trigger {
     /// What it fires on.
     #[serde(default)]
     pub events: BTreeSet<RowEvent>,
+    /// `FOR EACH STATEMENT`: once, however many rows there are.
+    #[serde(default)]
+    pub each_statement: bool,
 }
 
 /// What a trigger fires on.

@@ -1,14 +1,14 @@
 //! Copy-then-drop: statements that must share one transaction with the locks of all taken first.
 //!
-//! `INSERT INTO new SELECT … FROM old; DROP TABLE old` and `UPDATE t SET new = old; ALTER TABLE t DROP COLUMN old` lose
+//! `INSERT INTO new SELECT … FROM old; DROP TABLE old` (or `CREATE TABLE new AS …`) and `UPDATE t SET new = old; ALTER TABLE t DROP COLUMN old` lose
 //! what is written between the two when they are apart.
 
-use crate::catalog::{Catalog, Relation};
+use crate::catalog::{Catalog, Expression, Relation};
 use crate::quote::Name;
 use crate::replay;
 use crate::rewrite::Scene;
 use crate::settings::PlanSettings;
-use crate::sql::{ActionKind, Dml, DmlVerb, Kind, NameRef, ObjectKind, Script, Statement};
+use crate::sql::{ActionKind, DmlVerb, Kind, NameRef, ObjectKind, Script, Statement};
 use std::collections::BTreeSet;
 
 /// Ordinals of the statements from each copy to its drop, where the table is large and in use.
@@ -20,12 +20,8 @@ pub(crate) fn copies_before_drops(script: &Script, catalog: &Catalog, settings: 
 /// Each copy with its drop.
 pub(crate) fn pairs(script: &Script, catalog: &Catalog, settings: &PlanSettings) -> Vec<(usize, usize)> {
     let mut pairs = Vec::new();
-    let copies = script.statements.iter().filter_map(|statement| match &statement.kind {
-        Kind::Dml(dml) => Some((statement, dml)),
-        _ => None,
-    });
-    let copies: Vec<(&Statement, &Dml)> = copies.filter(|(_, dml)| copies_rows(dml)).collect();
-    let Some(first) = copies.first().map(|(first, _)| first.ordinal) else {
+    let copies: Vec<Copy<'_>> = script.statements.iter().filter_map(Copy::of).collect();
+    let Some(first) = copies.first().map(|first| first.ordinal) else {
         return pairs;
     };
     let drops = |statement: &Statement| statement.ordinal > first && drops_something(&statement.kind);
@@ -40,9 +36,9 @@ pub(crate) fn pairs(script: &Script, catalog: &Catalog, settings: &PlanSettings)
             settings,
             as_written: false,
         };
-        let before = |(copy, _): &&(&Statement, &Dml)| copy.ordinal < statement.ordinal && drops(statement);
-        for (copy, dml) in copies.iter().filter(before) {
-            if drops_source(statement, dml, &scene) {
+        let before = |copy: &&Copy<'_>| copy.ordinal < statement.ordinal && drops(statement);
+        for copy in copies.iter().filter(before) {
+            if drops_source(statement, copy, &scene) {
                 pairs.push((copy.ordinal, statement.ordinal));
             }
         }
@@ -79,9 +75,35 @@ pub(super) fn changed_later(script: &Script, statement: &Statement, catalog: &Ca
     })
 }
 
-/// Whether what is dropped later can have been its source.
-fn copies_rows(dml: &Dml) -> bool {
-    !dml.query.reads.is_empty() || !dml.sets.is_empty()
+/// A statement that writes rows which it reads elsewhere, or columns from others.
+struct Copy<'a> {
+    ordinal: usize,
+    target: &'a NameRef,
+    reads: &'a [NameRef],
+    sets: &'a [(String, Expression)],
+}
+
+impl<'a> Copy<'a> {
+    fn of(statement: &'a Statement) -> Option<Self> {
+        let ordinal = statement.ordinal;
+        let copy = match &statement.kind {
+            Kind::Dml(dml) => Self {
+                ordinal,
+                target: &dml.target,
+                reads: &dml.query.reads,
+                sets: &dml.sets,
+            },
+            Kind::CreateTableAs(create) if create.with_data => Self {
+                ordinal,
+                target: &create.name,
+                reads: &create.query.reads,
+                sets: &[],
+            },
+            _ => return None,
+        };
+        // Nothing that is dropped later can have been the source of another.
+        (!copy.reads.is_empty() || !copy.sets.is_empty()).then_some(copy)
+    }
 }
 
 fn drops_something(kind: &Kind) -> bool {
@@ -95,26 +117,25 @@ fn drops_something(kind: &Kind) -> bool {
     }
 }
 
-fn drops_source(statement: &Statement, dml: &Dml, scene: &Scene<'_>) -> bool {
+fn drops_source(statement: &Statement, copy: &Copy<'_>, scene: &Scene<'_>) -> bool {
     let large = |name: &NameRef| scene.catalog.resolve(name).is_some_and(|name| scene.any_large(&name));
     let same = |a: &NameRef, b: &NameRef| scene.catalog.resolve(a) == scene.catalog.resolve(b);
     match &statement.kind {
         Kind::Drop(drop) if drop.object == ObjectKind::Table => drop
             .names
             .iter()
-            .any(|name| large(name) && dml.query.reads.iter().any(|read| same(read, name))),
+            .any(|name| large(name) && copy.reads.iter().any(|read| same(read, name))),
         Kind::AlterTable(alter) if large(&alter.name) => alter.actions.iter().any(|action| match &action.kind {
             ActionKind::DropColumn { name, .. } => {
-                let sets = dml
+                let sets = copy
                     .sets
                     .iter()
                     .any(|(column, value)| column != name && value.columns.contains(name));
-                (same(&dml.target, &alter.name) && sets)
-                    || dml
-                        .query
+                (same(copy.target, &alter.name) && sets)
+                    || copy
                         .reads
                         .iter()
-                        .any(|read| same(read, &alter.name) && !same(read, &dml.target))
+                        .any(|read| same(read, &alter.name) && !same(read, copy.target))
             }
             _ => false,
         }),

@@ -362,6 +362,8 @@ fn a_copy_and_its_drop_are_never_parted() {
         allow_blocking: true,
         ..PlanSettings::default()
     };
+    let whole = plan("CREATE TABLE t2 AS SELECT * FROM t; DROP TABLE t").refusals;
+    assert_eq!(whole[0].rule, "copy-then-drop-loses-writes");
     let plan = plan_on(15, text, &allowed);
     let last = plan.steps.last().unwrap();
     assert_eq!(last.statements, [1, 2, 3]);

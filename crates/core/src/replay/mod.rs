@@ -121,6 +121,7 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
             function,
             columns,
             events,
+            each_statement,
             ..
         } => {
             let trigger = Trigger {
@@ -130,6 +131,7 @@ pub fn apply(catalog: &mut Catalog, statement: &Statement) -> Certainty {
                     .unwrap_or_else(|| catalog.target(function)),
                 columns: columns.iter().cloned().collect(),
                 events: events.clone(),
+                each_statement: *each_statement,
             };
             object::trigger(catalog, table, trigger)
         }

@@ -3,7 +3,7 @@
 //! Each shows up to ten; the violation carries the query that finds all.
 
 use super::{Body, Footprint, Piece};
-use crate::catalog::Expression;
+use crate::catalog::{Catalog, Expression, RelationKind};
 use crate::quote::{Ident, List, Name, SqlText};
 use crate::sql;
 use crate::step::Violation;
@@ -31,9 +31,21 @@ pub(super) fn piece(
     }
 }
 
+/// The table without those that inherit from it, for rules that they do not share. Partitions are the table itself.
+fn own_rows(catalog: &Catalog, table: &Name) -> SqlText {
+    let is_whole = catalog
+        .relation(table)
+        .is_some_and(|rel| rel.kind == RelationKind::PartitionedTable);
+    if is_whole || catalog.descendants(table).is_empty() {
+        return sql!("{}", table);
+    }
+    sql!("ONLY {}", table)
+}
+
 /// Values of a future unique index that stand more than once.
 pub(super) fn duplicates(
     statement: usize,
+    catalog: &Catalog,
     table: &Name,
     keys: &[SqlText],
     columns: &[String],
@@ -57,7 +69,7 @@ pub(super) fn duplicates(
     let find_all = sql!(
         "SELECT {}, count(*) AS rows FROM {}{} GROUP BY {} HAVING count(*) > 1",
         List(keys),
-        table,
+        own_rows(catalog, table),
         filter,
         List(&places)
     );
@@ -72,7 +84,12 @@ pub(super) fn duplicates(
 }
 
 /// Rows whose foreign key points at nothing.
-pub(super) fn orphans(statement: usize, child: &Name, columns: &[String], parent: &Name, keys: &[String]) -> Piece {
+pub(super) fn orphans(
+    statement: usize,
+    catalog: &Catalog,
+    (child, columns): (&Name, &[String]),
+    (parent, keys): (&Name, &[String]),
+) -> Piece {
     let child_columns: Vec<SqlText> = columns.iter().map(|c| sql!("c.{}", Ident(c))).collect();
     let mut joined: Option<SqlText> = None;
     let mut present: Option<SqlText> = None;
@@ -89,9 +106,9 @@ pub(super) fn orphans(statement: usize, child: &Name, columns: &[String], parent
     let find_all = sql!(
         "SELECT {} FROM {} AS c WHERE {} AND NOT EXISTS (SELECT FROM {} AS p WHERE {})",
         List(&child_columns),
-        child,
+        own_rows(catalog, child),
         present,
-        parent,
+        own_rows(catalog, parent),
         joined
     );
     let message = format!("{child} holds rows whose ({}) is not in {parent}", columns.join(", "));
@@ -99,11 +116,23 @@ pub(super) fn orphans(statement: usize, child: &Name, columns: &[String], parent
     piece(statement, find_all, footprint, "23503", message)
 }
 
+/// Whose rows a CHECK is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// The table's, and those of its descendants.
+    All,
+    /// `NO INHERIT`.
+    Own,
+}
+
 /// Rows for which a CHECK is false.
-pub(super) fn violators(statement: usize, table: &Name, expression: &Expression) -> Piece {
+pub(super) fn violators(statement: usize, table: &Name, expression: &Expression, reach: Reach) -> Piece {
     let find_all = sql!(
         "SELECT * FROM {} WHERE NOT ({})",
-        table,
+        match reach {
+            Reach::All => sql!("{}", table),
+            Reach::Own => sql!("ONLY {}", table),
+        },
         SqlText::verbatim(&expression.sql)
     );
     let message = format!("{table} holds rows for which ({}) is false", expression.sql);

@@ -10,6 +10,12 @@ use crate::sql;
 use crate::sql::{ConstraintDef, ConstraintKindDef};
 use crate::step::{Goal, RelationLock, StepKind, Undo, UndoStep, Work};
 
+/// Of a key that points at a partitioned table the server keeps one to each partition too. Before 18, VALIDATE passes over
+/// those: `SELECT conname, convalidated FROM pg_constraint WHERE conparentid <> 0` shows them.
+pub(super) fn leaves_keys_open(scene: &Scene<'_>, parent: &Name) -> bool {
+    scene.is_partitioned(parent) && scene.catalog.version.major() < 18
+}
+
 /// Adds a constraint to a large table. `fresh` columns were added by the same migration without a default: they hold
 /// only NULLs, and nothing needs to be looked for. `replaces` is a constraint of the same name that is dropped in the
 /// same transaction.
@@ -36,10 +42,19 @@ pub(super) fn add(
             } else {
                 columns.clone()
             };
+            if leaves_keys_open(scene, &parent) {
+                return Err(Refusal {
+                    rule: rules::foreign_key_scans_table::RULE.code,
+                    message: format!(
+                        "{parent} is partitioned, and before PostgreSQL 18 VALIDATE leaves the keys to its partitions NOT VALID: as written every row of {table} is read while writes wait"
+                    ),
+                    help: "Allow it in a quiet hour: `--allow blocking`.".to_owned(),
+                });
+            }
             let locks = families(scene, (table, ShareRowExclusive), (&parent, ShareRowExclusive));
             let looks =
                 !fresh && !match_full && !period && keys.len() == def.columns.len() && is_shared(scene, &parent);
-            let look = looks.then(|| check::orphans(statement, table, &def.columns, &parent, &keys));
+            let look = looks.then(|| check::orphans(statement, scene.catalog, (table, &def.columns), (&parent, &keys)));
             if scene.is_partitioned(table) && scene.catalog.version.major() < 18 {
                 return partition::foreign_key(statement, table, &name, def, &parent, look, scene);
             }
@@ -49,8 +64,13 @@ pub(super) fn add(
             Ok(pieces)
         }
         ConstraintKindDef::Check(_) | ConstraintKindDef::NotNull => {
+            let reach = if def.definition.as_str().ends_with("NO INHERIT") {
+                check::Reach::Own
+            } else {
+                check::Reach::All
+            };
             let look = match &def.kind {
-                ConstraintKindDef::Check(expression) => check::violators(statement, table, expression),
+                ConstraintKindDef::Check(expression) => check::violators(statement, table, expression, reach),
                 _ => check::nulls(statement, table, &def.columns),
             };
             let locks = family(scene, table, AccessExclusive);
@@ -248,6 +268,7 @@ fn by_index(
         let keys: Vec<SqlText> = def.columns.iter().map(|c| sql!("{}", Ident(c))).collect();
         pieces.push(check::duplicates(
             statement,
+            scene.catalog,
             table,
             &keys,
             &def.columns,

@@ -5,7 +5,7 @@
 
 use super::{Batches, Body, Piece, Refusal, Scene, footprint, hazard, shared_locks};
 use crate::batch::{Batch, Key, key_of};
-use crate::catalog::{Catalog, Relation, RelationKind, Volatility};
+use crate::catalog::{Catalog, Relation, RelationKind, RowEvent, Volatility};
 use crate::effect::{Effect, function_volatility};
 use crate::quote::{Name, SqlText};
 use crate::sql::{Dml, DmlVerb, NameRef, Shape, Statement, identifiers};
@@ -151,6 +151,7 @@ fn batch(dml: &Dml, table: &Name, scene: &Scene<'_>) -> Result<Batch, String> {
     let reads = others(dml, table, catalog)?;
     calls(dml, catalog)?;
     triggers(relation, table, &reads, catalog)?;
+    once(dml.verb, relation)?;
     match dml.verb {
         DmlVerb::Delete => deletes(table, &reads, catalog)?,
         _ => keys(dml, table, relation)?,
@@ -271,6 +272,22 @@ fn triggers(relation: &Relation, table: &Name, reads: &BTreeSet<Name>, catalog: 
         }
     }
     Ok(())
+}
+
+/// A trigger of the statement would fire for each batch, and see its rows alone.
+fn once(verb: DmlVerb, relation: &Relation) -> Result<(), String> {
+    let event = match verb {
+        DmlVerb::Delete => RowEvent::Delete,
+        _ => RowEvent::Update,
+    };
+    let mut triggers = relation.triggers.iter();
+    match triggers.find(|trigger| trigger.each_statement && trigger.events.contains(&event)) {
+        Some(trigger) => Err(format!(
+            "its trigger {} fires once for the whole statement, and in batches it would for each of them",
+            trigger.name
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Constraints that are judged over all rows of the statement, or of the transaction.

@@ -60,6 +60,7 @@ pub(super) fn create(
         let columns: Vec<String> = index.keys.iter().filter(|key| !key.is_empty()).cloned().collect();
         pieces.push(check::duplicates(
             statement.ordinal,
+            scene.catalog,
             &table,
             &index.key_sql,
             &columns,

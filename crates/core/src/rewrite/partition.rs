@@ -63,6 +63,7 @@ pub(super) fn index(
         let columns: Vec<String> = wanted.keys.iter().filter(|key| !key.is_empty()).cloned().collect();
         pieces.push(check::duplicates(
             statement,
+            scene.catalog,
             table,
             &wanted.key_sql,
             &columns,
@@ -109,6 +110,7 @@ pub(super) fn key(
     let columns: Vec<SqlText> = def.columns.iter().map(|column| sql!("{}", Ident(column))).collect();
     let mut pieces = vec![check::duplicates(
         statement,
+        scene.catalog,
         table,
         &columns,
         &def.columns,

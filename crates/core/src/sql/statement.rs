@@ -205,6 +205,8 @@ pub enum Kind {
         events: BTreeSet<RowEvent>,
         /// `BEFORE … FOR EACH ROW`.
         before_row: bool,
+        /// `FOR EACH STATEMENT`.
+        each_statement: bool,
         /// `FROM table` of a constraint trigger.
         from: Option<NameRef>,
     },

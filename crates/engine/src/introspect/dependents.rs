@@ -41,6 +41,8 @@ async fn read_triggers(client: &Client, names: &Names, relations: &mut ByOid<Rel
                 function: Name::new(row.get::<_, String>(2), row.get::<_, String>(3)),
                 columns: named(names, table, &row.get::<_, Vec<i16>>(4)),
                 events: RowEvent::of_bits(row.get(5)),
+                // TRIGGER_TYPE_ROW of PostgreSQL's pg_trigger.h.
+                each_statement: row.get::<_, i32>(5) & 1 == 0,
             });
         }
     }

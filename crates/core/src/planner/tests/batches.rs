@@ -116,6 +116,10 @@ fn what_depends_on_other_rows_stays_whole() {
         "CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM count(*) FROM t; RETURN NEW; END';
         CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION g()";
     stays_whole(trigger, "UPDATE t SET a = 1", "its trigger g names public.t");
+    let once = "CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+        CREATE TRIGGER g AFTER UPDATE ON t EXECUTE FUNCTION g(); CREATE TRIGGER d AFTER DELETE ON t FOR EACH STATEMENT EXECUTE FUNCTION g()";
+    stays_whole(once, "UPDATE t SET a = 1", "its trigger g fires once");
+    stays_whole(once, "DELETE FROM t", "its trigger d fires once");
     let read = "CREATE FUNCTION g() RETURNS int STABLE LANGUAGE sql AS 'SELECT count(*)::int FROM t'";
     stays_whole(read, "UPDATE t SET a = g()", "g(), which may read other rows");
     let volatile = "CREATE FUNCTION g() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'";

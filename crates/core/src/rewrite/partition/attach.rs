@@ -156,7 +156,8 @@ impl<'a> Gather<'a> {
         };
         let locks = constraint::family(self.scene, table, AccessExclusive);
         let print = Footprint::default().columns(table, &[]);
-        self.pieces.push(check::violators(self.statement, table, &expression));
+        self.pieces
+            .push(check::violators(self.statement, table, &expression, check::Reach::All));
         self.pieces.push(constraint::not_valid(
             self.statement,
             table,
@@ -285,6 +286,7 @@ impl<'a> Gather<'a> {
             let nulls = index.nulls_not_distinct;
             self.pieces.push(check::duplicates(
                 self.statement,
+                self.scene.catalog,
                 child,
                 &key_sql,
                 &columns,
@@ -328,6 +330,11 @@ impl<'a> Gather<'a> {
             if self.scene.is_partitioned(child) && self.scene.catalog.version.major() < 18 {
                 return Err(refused("a partitioned table cannot have it NOT VALID"));
             }
+            if constraint::leaves_keys_open(self.scene, references) {
+                return Err(refused(
+                    "before PostgreSQL 18 VALIDATE leaves keys to partitions NOT VALID",
+                ));
+            }
             let taken = |own: &Constraint| own.name == key.name;
             let Some(def) = read_constraint(&key.definition).filter(|_| !own.iter().any(taken)) else {
                 return Err(refused("nonstop cannot add it before"));
@@ -335,7 +342,12 @@ impl<'a> Gather<'a> {
             let locks = constraint::families(self.scene, (child, ShareRowExclusive), (references, ShareRowExclusive));
             let print = Footprint::default().columns(child, &[]).columns(references, &[]);
             if columns.len() == key.columns.len() && !key.definition.contains("MATCH FULL") {
-                let look = check::orphans(self.statement, child, &key.columns, references, columns);
+                let look = check::orphans(
+                    self.statement,
+                    self.scene.catalog,
+                    (child, &key.columns),
+                    (references, columns),
+                );
                 self.pieces.push(look);
             }
             self.pieces.push(constraint::not_valid(

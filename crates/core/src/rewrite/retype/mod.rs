@@ -7,7 +7,7 @@ mod casts;
 mod shadow;
 mod swap;
 
-use super::constraint::family;
+use super::constraint::{family, leaves_keys_open};
 use super::footprint::{Footprint, Key as Print};
 use super::{Piece, Refusal, Scene, dml};
 use crate::batch::{Key, key_of};
@@ -257,6 +257,11 @@ impl<'a> Shadow<'a> {
             matches!(own.kind, ConstraintKind::Check(_) | ConstraintKind::ForeignKey { .. }) && change.covers(own)
         };
         for old in rel.constraints.iter().filter(kinds) {
+            if let ConstraintKind::ForeignKey { references, .. } = &old.kind
+                && leaves_keys_open(change.scene, references)
+            {
+                return Err(format!("the foreign key {} points at a partitioned table", old.name));
+            }
             let name = free(table, &old.name);
             constraints.push(Twin { old, name });
         }

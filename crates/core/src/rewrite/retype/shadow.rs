@@ -173,9 +173,13 @@ impl Shadow<'_> {
                 definition,
                 not_valid
             );
-            let print = self
-                .print()
-                .columns(of, &[])
+            // What a key points at may be changed by another statement: its old column must not go in between.
+            let pointed = match &twin.old.kind {
+                ConstraintKind::ForeignKey { references, columns } => self.print().columns(references, columns),
+                _ => self.print(),
+            };
+            let print = pointed
+                .columns(of, &twin.old.columns)
                 .write(Print::Object(of.sibling(&twin.name)));
             let back = drop_constraint(of, &twin.name, locks.clone());
             pieces.push(instant(

@@ -126,3 +126,28 @@ fn what_is_not_carried_over_is_refused_by_name() {
         "USING reads d",
     );
 }
+
+/// Whatever the helper is called: the key over the other table's new column waits until the old column has gone.
+#[test]
+fn a_key_is_made_anew_behind_the_swap_of_what_it_points_at() {
+    let change = "ALTER TABLE t ALTER id TYPE bigint; ALTER TABLE c ALTER t TYPE bigint; CREATE INDEX ON t (b)";
+    for setup in [
+        "",
+        "ALTER TABLE c ADD CONSTRAINT f_nonstop CHECK (true)",
+        "ALTER TABLE c ADD t_nonstop int",
+    ] {
+        let plan = plan(setup, change);
+        assert_eq!(plan.refusals, []);
+        let at = |text: &str| {
+            let texts = plan
+                .steps
+                .iter()
+                .flat_map(|step| &step.sql)
+                .map(|sql| sql.as_str().replace('"', ""));
+            let texts: Vec<String> = texts.collect();
+            let found = texts.iter().position(|sql| sql.contains(text));
+            found.unwrap_or_else(|| panic!("{text}: {texts:#?}"))
+        };
+        assert!(at("DROP CONSTRAINT t_pkey") < at("FOREIGN KEY (t_nonstop"), "{setup}");
+    }
+}

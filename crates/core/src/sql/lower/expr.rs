@@ -82,16 +82,19 @@ fn uses(sql: &str) -> (BTreeSet<String>, BTreeSet<String>) {
             at += 1;
             continue;
         }
-        let mut name = unquote(text(at));
+        let mut last = unquote(text(at));
+        let mut name = last.clone();
         let after_cast = at > 0 && text(at - 1) == "::";
         while text(at + 1) == "." && at + 2 < words.len() {
-            name = format!("{name}.{}", unquote(text(at + 2)));
+            last = unquote(text(at + 2));
+            name = format!("{name}.{last}");
             at += 2;
         }
         if text(at + 1) == "(" && !after_cast {
             functions.insert(name);
         } else if !after_cast {
-            columns.insert(name.rsplit('.').next().unwrap_or(&name).to_owned());
+            // A quoted name may hold a dot itself.
+            columns.insert(last);
         }
         at += 1;
     }

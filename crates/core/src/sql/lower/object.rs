@@ -91,6 +91,7 @@ pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
             events: RowEvent::of_bits(create.events),
             // TRIGGER_TYPE_BEFORE of PostgreSQL's pg_trigger.h.
             before_row: create.row && create.timing & 2 != 0,
+            each_statement: !create.row,
             from: create.constrrel.as_ref().map(relation),
         },
         NodeEnum::CreatePolicyStmt(p) => Kind::Policy {

@@ -1,6 +1,7 @@
 //! Places, spans and limits of the reading.
 
 use super::*;
+use crate::sql::{ActionKind, ConstraintKindDef};
 use proptest::prelude::*;
 
 fn parse_text(text: &str) -> Result<Script, SyntaxError> {
@@ -18,6 +19,22 @@ fn spans_leave_out_comments_and_semicolons() {
         .collect();
     assert_eq!(slices, ["SELECT 1", "DROP TABLE a"]);
     assert_eq!(script.statements[1].sql.as_str(), "DROP TABLE a");
+}
+
+#[test]
+fn a_quoted_name_may_hold_a_dot() {
+    let script = parse_text(r#"ALTER TABLE t ADD CHECK (t."ä.ö" > s."f.g"("b.c"))"#).unwrap();
+    let Kind::AlterTable(alter) = &script.statements[0].kind else {
+        panic!()
+    };
+    let ActionKind::AddConstraint(added) = &alter.actions[0].kind else {
+        panic!()
+    };
+    let ConstraintKindDef::Check(rule) = &added.kind else {
+        panic!()
+    };
+    let columns: Vec<&str> = rule.columns.iter().map(String::as_str).collect();
+    assert_eq!(columns, ["b.c", "ä.ö"]);
 }
 
 #[test]
