@@ -20,11 +20,12 @@ usage: ./x <verb>
 
   test [name…]  format, clippy, walls, doctests, tests on every PostgreSQL major that is here; with names only those tests
   chaos         kills at a hundred random moments and at each point of the journal; a hundred other faults beside writers
+  forms [word…] every form of a statement, both ways and under load, on every major; with words only cases of such names
   truth [flag…] what check says of whole histories beside what a server shows (--history NAME|FOLDER, --major N, --misses N)
   fuzz [flag…]  text that is nearly SQL, until something panics, hangs or dies (parse, lower, check; --seconds N, --seed N)
   demo [flag…]  nonstop demo, built for speed
   bench [part…] nonstop beside the same migrations as written, by hand, psql, Prisma and squawk (parts: latency, backfill, history, check)
-  docs          the documents that are made from the code: rule pages, man pages, the schema of nonstop.toml
+  docs          the documents that are made from the code: rule pages, the page of forms, man pages, the schema of nonstop.toml
   majors        fetch the PostgreSQL majors that this machine lacks";
 
 fn main() -> ExitCode {
@@ -45,6 +46,7 @@ fn run(arguments: &[String]) -> Result<()> {
     match verb.as_str() {
         "test" => suite::run(rest),
         "chaos" => suite::chaos(),
+        "forms" => suite::forms(rest),
         "truth" => truth::run(rest),
         "fuzz" => fuzz(rest),
         "demo" => demo(rest),

@@ -1,4 +1,4 @@
-//! `./x test` and `./x chaos`: what must hold, on every PostgreSQL major that is here.
+//! `./x test`, `./x chaos` and `./x forms`: what must hold, on every PostgreSQL major that is here.
 
 use crate::majors;
 use anyhow::{Context as _, Result, bail};
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     }
     let mut tests = runner();
     tests.args(arguments);
-    on_servers("tests", tests, outcomes)
+    on_servers(vec![("tests", tests)], outcomes)
 }
 
 /// `./x chaos`: a hundred kills at random moments, one at each point of the journal on the way forward and back, and a
@@ -60,19 +60,36 @@ pub(crate) fn chaos() -> Result<()> {
     kills
         .args(["--nocapture", "--test-threads=2"])
         .env("NONSTOP_CHAOS", "100");
-    on_servers("chaos", kills, Vec::new())
+    on_servers(vec![("chaos", kills)], Vec::new())
+}
+
+/// `./x forms`: every form of a statement in every surrounding, as written and through nonstop; then each under load.
+pub(crate) fn forms(words: &[String]) -> Result<()> {
+    // One after the other: the second judges how long somebody waits.
+    let mut outcomes = Vec::new();
+    for (name, test) in [("forms, quiet", "acceptance"), ("forms, busy", "busy")] {
+        let mut tests = cargo(&["test", "--package", "nonstop", "--test", test, "--"]);
+        tests.args(["--nocapture", "forms"]).env("NONSTOP_GENERATED", "all");
+        if !words.is_empty() {
+            tests.env("NONSTOP_FORMS", words.join(" "));
+        }
+        outcomes.push((name, tests));
+    }
+    on_servers(outcomes, Vec::new())
 }
 
 /// Runs tests on one server of each major that is here, and tells all outcomes.
-fn on_servers(name: &'static str, mut tests: Command, mut outcomes: Vec<Outcome>) -> Result<()> {
+fn on_servers(runs: Vec<(&'static str, Command)>, mut outcomes: Vec<Outcome>) -> Result<()> {
     let left_out = majors::fetch(&testkit::MAJORS);
     let servers = Servers::start()?;
-    for server in &servers.running {
-        let base = server.url("");
-        let variable = testkit::servers::variable(server.programs().major());
-        tests.env(variable, base.trim_end_matches('/'));
+    for (name, mut tests) in runs {
+        for server in &servers.running {
+            let base = server.url("");
+            let variable = testkit::servers::variable(server.programs().major());
+            tests.env(variable, base.trim_end_matches('/'));
+        }
+        outcomes.push(step(name, &mut tests));
     }
-    outcomes.push(step(name, &mut tests));
     let here = servers.names();
     drop(servers);
     tell(&outcomes, &here, &left_out)

@@ -50,22 +50,46 @@ pub async fn apply(
     for migration in migrations {
         let name = migration.name.clone();
         let file = migration.up.as_ref().with_context(|| format!("{name} has no file"))?;
-        match whole(client, file, tool, migration.transaction).await? {
-            Ok(()) => outcome.applied.push(name),
-            Err(error) if is_cured_by_splitting(error.code()) => match statement_by_statement(client, file).await? {
-                Ok(()) => {
-                    outcome.cured.push((name.clone(), error.code().clone()));
-                    outcome.applied.push(name);
-                }
-                Err(error) => outcome.failed.push((name, error)),
-            },
-            Err(error) => outcome.failed.push((name, error)),
+        match sent(client, file, tool, migration.transaction).await? {
+            Sent::Whole => outcome.applied.push(name),
+            Sent::Apart(code) => {
+                outcome.cured.push((name.clone(), code));
+                outcome.applied.push(name);
+            }
+            Sent::Failed(error) => outcome.failed.push((name, error)),
         }
         if after_failure == AfterFailure::Stop && !outcome.failed.is_empty() {
             break;
         }
     }
     Ok(outcome)
+}
+
+/// What became of one file.
+#[derive(Debug)]
+pub enum Sent {
+    /// It arrived in one message.
+    Whole,
+    /// It failed so with this code, and arrived statement by statement.
+    Apart(SqlState),
+    /// It failed.
+    Failed(DbError),
+}
+
+/// Sends one file as Prisma does.
+pub async fn send(client: &Client, file: &SourceFile) -> Result<Sent> {
+    sent(client, file, Tool::Prisma, TransactionModel::Either).await
+}
+
+async fn sent(client: &Client, file: &SourceFile, tool: Tool, model: TransactionModel) -> Result<Sent> {
+    Ok(match whole(client, file, tool, model).await? {
+        Ok(()) => Sent::Whole,
+        Err(error) if is_cured_by_splitting(error.code()) => match statement_by_statement(client, file).await? {
+            Ok(()) => Sent::Apart(error.code().clone()),
+            Err(error) => Sent::Failed(error),
+        },
+        Err(error) => Sent::Failed(error),
+    })
 }
 
 /// Whether an error comes only from the transaction around the file.

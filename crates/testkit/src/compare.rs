@@ -1,6 +1,6 @@
 //! Two databases compared, as the product does; and what only a test wants: a failure, and the rows too.
 
-pub use crate::contents::{contents, row_counts};
+pub use crate::contents::{Contents, contents, contents_of_all, row_counts};
 pub use nonstop_engine::compare::{
     COLUMN_ORDER, CompareError, Difference, EXISTS, Except, Snapshot, diff, snapshot, snapshot_except,
 };

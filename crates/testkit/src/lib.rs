@@ -5,6 +5,7 @@
 pub mod as_written;
 pub mod compare;
 mod contents;
+pub mod forms;
 pub mod oracle;
 pub mod pooler;
 pub mod proxy;

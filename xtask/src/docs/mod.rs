@@ -1,8 +1,9 @@
-//! Documents made from the code: the rules' pages, man pages, the JSON Schema of `nonstop.toml`.
+//! Documents made from the code: the rules' pages, the page of forms, man pages, the JSON Schema of `nonstop.toml`.
 //!
 //! They are kept in the repository, where people read them and packagers take them; a test fails where one is not what the
 //! code says.
 
+mod forms;
 mod man;
 mod rules;
 
@@ -22,6 +23,7 @@ fn documents() -> Result<Documents> {
     let mut documents = Documents::new();
     rules::render(&mut documents);
     man::render(&mut documents)?;
+    forms::render(&mut documents);
     let schema = serde_json::to_string_pretty(&nonstop::config::schema())?;
     documents.insert("docs/nonstop.schema.json".to_owned(), format!("{schema}\n"));
     Ok(documents)

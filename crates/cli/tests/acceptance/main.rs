@@ -6,6 +6,7 @@ mod support;
 mod corpus;
 mod failing;
 mod fixed;
+mod forms;
 mod prisma;
 mod replayed;
 mod same_end;

@@ -3,7 +3,6 @@
 //! Every case has a table of its own, so one deploy tests all of them. Their tables exist before and hold rows.
 
 mod around;
-mod generated;
 mod on_rows;
 mod on_tables;
 mod partitions;
@@ -41,7 +40,6 @@ fn cases() -> impl Iterator<Item = &'static Case> {
     ]
     .into_iter()
     .flatten()
-    .chain(generated::cases())
 }
 
 fn own(text: &str, case: &str) -> String {
@@ -155,8 +153,7 @@ async fn with_tables_that_count_as_large() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_large_tables_and_nothing_allowed() {
-    let ends = oldest_and_newest();
-    for major in if generated::is_whole() { testkit::majors() } else { ends } {
+    for major in oldest_and_newest() {
         ends_alike(major, &["--small-rows", "0"], is_safe).await;
     }
 }
