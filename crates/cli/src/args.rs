@@ -1,8 +1,8 @@
 //! The command line: what every verb shares. Each verb's own flags stand beside the verb.
 
 use crate::commands::{
-    backfill, baseline, check, completions, demo, deploy, fix, lsp, plan, preflight, resolve, rollback, rules, status,
-    test_rollback,
+    backfill, baseline, check, completions, demo, deploy, explain, fix, lsp, plan, preflight, resolve, rollback, rules,
+    status, test_rollback,
 };
 use crate::config::{ConfigFile, Flags, Secret};
 use crate::duration::Span;
@@ -70,6 +70,9 @@ pub enum Command {
     /// The last migrations up, down and up again on a throw-away server
     #[command(after_help = EXIT_CODES)]
     TestRollback(test_rollback::TestRollbackArgs),
+    /// Plans of the queries that matter: saved before a change, compared after it
+    #[command(after_help = EXIT_CODES)]
+    Explain(explain::ExplainArgs),
     /// List the rules of `check`, or explain one
     #[command(after_help = EXIT_CODES)]
     Rules(rules::RulesArgs),

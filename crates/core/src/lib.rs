@@ -27,3 +27,4 @@ pub mod lint;
 pub mod fix;
 pub mod rollback;
 pub mod pace;
+pub mod explain;

@@ -29,5 +29,6 @@ mod batches;
 mod steps;
 pub mod deploy;
 pub mod trace;
+pub mod queries;
 pub mod backfill;
 pub mod load;

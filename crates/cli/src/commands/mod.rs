@@ -8,6 +8,7 @@ pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod deploy;
+pub mod explain;
 pub mod fix;
 pub mod lsp;
 pub mod plan;
@@ -45,6 +46,7 @@ pub(crate) fn execute(
         Command::Check(args) => check::run(args, &settings()?, terminal),
         Command::Fix(args) => fix::run(args, &settings()?, terminal),
         Command::Preflight(args) => preflight::run(args, &settings()?, terminal),
+        Command::Explain(args) => explain::run(args, &settings()?, terminal),
         Command::Rules(args) => rules::run(args, terminal),
         Command::TestRollback(args) => test_rollback::run(args, &settings()?, terminal),
         Command::Demo(args) => demo::run(args, terminal),

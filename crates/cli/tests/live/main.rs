@@ -5,6 +5,7 @@ mod project;
 mod backfill;
 mod demo;
 mod deploy;
+mod explain;
 mod fix;
 mod manage;
 mod readme;

@@ -8,7 +8,7 @@ use std::process::Stdio;
 const SECRET: &str = "geh%eim-9f3a";
 
 /// Every verb that connects, and a few ways of getting it wrong.
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 15] = [
     &["check", "--effects", "--since", "1_b"],
     &["deploy"],
     &["deploy", "--format", "json", "-v"],
@@ -16,6 +16,7 @@ const COMMANDS: [&[&str]; 14] = [
     &["plan", "--format", "json"],
     &["status"],
     &["status", "--format", "json", "-v"],
+    &["explain", "save", "queries.sql", "-v"],
     &["preflight", "-v"],
     &["preflight", "--format", "json"],
     &["resolve", "--applied", "1_a", "-v"],
@@ -41,6 +42,7 @@ const URLS: [&str; 9] = [
 #[test]
 fn no_output_holds_a_password() {
     let project = Project::prisma(&[("1_a", "SELECT 1")]);
+    project.write("queries.sql", "SELECT 1");
     project.write(".env", &format!("DATABASE_URL=postgres://u:{SECRET}@127.0.0.1:1/d\n"));
     let schema = "datasource db { provider = \"postgresql\" url = env(\"DATABASE_URL\") }";
     project.write("prisma/schema.prisma", schema);

@@ -12,4 +12,5 @@ pub use mention::Mention;
 pub use model::*;
 pub use named::{Held, Named};
 pub use publication::*;
+pub(crate) use snapshot::read as read_document;
 pub use snapshot::{Snapshot, SnapshotError};

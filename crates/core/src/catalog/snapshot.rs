@@ -5,6 +5,7 @@
 //! database gives the same text.
 
 use super::Catalog;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The schema that is written, and the only one that is read.
@@ -34,10 +35,12 @@ pub enum SnapshotError {
         message: String,
     },
     /// Another schema, or another version of it.
-    #[error("its schema is {found:?}; this nonstop reads {SCHEMA:?}")]
+    #[error("its schema is {found:?}; this nonstop reads {wanted:?}")]
     Schema {
         /// What it says.
         found: String,
+        /// What can be read.
+        wanted: &'static str,
     },
 }
 
@@ -67,18 +70,21 @@ impl Snapshot {
 
     /// Reads what [`to_json`](Self::to_json) wrote.
     pub fn from_json(text: &str) -> Result<Self, SnapshotError> {
-        // Another schema is told before what is missing of this one.
-        let head: Head = serde_json::from_str(text).map_err(|error| SnapshotError::of(&error))?;
-        match head.schema {
-            Some(found) if found == SCHEMA => {}
-            found => {
-                return Err(SnapshotError::Schema {
-                    found: found.unwrap_or_default(),
-                });
-            }
-        }
-        serde_json::from_str(text).map_err(|error| SnapshotError::of(&error))
+        read(text, SCHEMA)
     }
+}
+
+/// Reads a document of this schema. Another schema is told before what is missing of this one.
+pub(crate) fn read<T: DeserializeOwned>(text: &str, wanted: &'static str) -> Result<T, SnapshotError> {
+    let head: Head = serde_json::from_str(text).map_err(|error| SnapshotError::of(&error))?;
+    match head.schema {
+        Some(found) if found == wanted => {}
+        found => {
+            let found = found.unwrap_or_default();
+            return Err(SnapshotError::Schema { found, wanted });
+        }
+    }
+    serde_json::from_str(text).map_err(|error| SnapshotError::of(&error))
 }
 
 impl SnapshotError {

@@ -16,8 +16,8 @@ mod table;
 
 pub use directive::{Directive, DirectiveError};
 pub use lower::{
-    Change, Identifier, PartError, change, comments, condition, identifiers, normalised, parse, parse_function,
-    predicate, renamed, single_expression, table_name, words,
+    Change, Identifier, PartError, Reading, change, comments, condition, identifiers, normalised, parse,
+    parse_function, predicate, reading, renamed, single_expression, table_name, words,
 };
 pub use object::*;
 pub use predicate::*;

@@ -4,6 +4,7 @@ pub mod backfill;
 pub mod check;
 pub mod demo;
 pub mod event;
+pub mod explain;
 pub mod fix;
 pub mod plan;
 pub mod preflight;

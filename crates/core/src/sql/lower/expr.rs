@@ -70,7 +70,8 @@ pub(super) fn sql(node: &Node) -> SqlText {
     SqlText::verbatim(render(node).unwrap_or_default())
 }
 
-fn uses(sql: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+/// Names of columns, and of functions, in the text of an expression or a query.
+pub(super) fn uses(sql: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut columns, mut functions) = (BTreeSet::new(), BTreeSet::new());
     let Ok(words) = super::tokens(sql) else {
         return (columns, functions);

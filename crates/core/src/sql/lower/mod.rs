@@ -15,6 +15,7 @@ mod body;
 mod change;
 mod dynamic;
 mod query;
+mod reading;
 mod rename;
 mod since;
 mod span;
@@ -27,6 +28,7 @@ pub use words::{Word as Identifier, comments, identifiers, normalised, words};
 pub use body::{parse_function, single_expression};
 pub use change::{Change, PartError, change, condition, table_name};
 pub use predicate::predicate;
+pub use reading::{Reading, reading};
 pub use rename::renamed;
 
 use super::{Directive, Kind, Script, Statement, SyntaxError, TransactionVerb};

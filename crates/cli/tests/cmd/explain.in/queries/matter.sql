@@ -1,0 +1,2 @@
+-- name: jobs of a teacher
+SELECT * FROM "Job" WHERE "teacherId" = 42;

@@ -1,0 +1,2 @@
+-- name: jobs of a teacher
+SELECT 1;
