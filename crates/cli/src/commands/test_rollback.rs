@@ -1,4 +1,6 @@
 //! `test-rollback`: the last migrations up, down and up again on a throw-away server. No database of yours is touched.
+//!
+//! What is tried is what `rollback` would run: the down script, or where there is none what the folder tells.
 
 use super::{database, fix};
 use crate::args::Format;
@@ -8,14 +10,20 @@ use crate::formats::{human, json};
 use crate::layouts::Folder;
 use crate::terminal::Terminal;
 use clap::Args;
+use nonstop_core::catalog::Catalog;
+use nonstop_core::migration::Migration;
+use nonstop_core::rollback::{Way, ways};
+use nonstop_core::sql::with_room;
+use nonstop_core::version::ServerVersion;
 use nonstop_engine::rehearsal::{self, RoundTrip, Scene};
 use nonstop_engine::server::{Options, Programs, Server, Wanted};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Flags of `test-rollback`.
 #[derive(Debug, Args)]
 pub struct TestRollbackArgs {
-    /// The last N migrations [default: all at the end of the folder that have a down script]
+    /// The last N migrations [default: all at the end of the folder that have a down script, else the last one]
     #[arg(long, value_name = "N", conflicts_with = "to", value_parser = clap::value_parser!(u32).range(1..))]
     pub steps: Option<u32>,
     /// The migrations behind this one
@@ -39,6 +47,10 @@ pub struct Tried {
     pub server_version: String,
     /// The migrations that were tried, in order.
     pub names: Vec<String>,
+    /// Those of them without a down script: their way back was made from the folder.
+    pub derived: Vec<String>,
+    /// Rows and values that do not come back, where the way back was made from the folder.
+    pub lost: Vec<String>,
     /// Where the catalogs differ.
     pub trip: RoundTrip,
 }
@@ -46,25 +58,20 @@ pub struct Tried {
 pub(super) fn run(args: &TestRollbackArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Problem> {
     let folder = database::folder(settings, terminal)?;
     database::known("--to", args.to.as_deref(), &folder)?;
-    let first = first(&folder, args);
-    let scenes: Vec<Scene> = folder.migrations.iter().filter_map(fix::of_migration).collect();
-    let is_tried = |scene: &Scene| {
-        folder.migrations[first..]
-            .iter()
-            .any(|migration| migration.name == scene.name)
-    };
-    let (tried, before): (Vec<Scene>, Vec<Scene>) = scenes.into_iter().partition(is_tried);
-    if tried.is_empty() {
+    let (before, last) = folder.migrations.split_at(first(&folder, args));
+    if last.is_empty() {
         let message = format_args!("there is nothing to go back from in {}", folder.path);
-        return Err(
-            Problem::usage(message).detail("the last migration has no down script: `nonstop fix --write` adds them")
-        );
+        return Err(Problem::usage(message));
     }
     let wanted = Wanted {
         dir: args.pg_bin.clone(),
         major: args.pg_version,
     };
     let programs = Programs::locate(&wanted)?;
+    let ways = ways_back(&folder, last, programs.version())?;
+    let scene = |migration: &Migration| fix::of_way(migration, ways.get(&migration.name)?);
+    let before: Vec<Scene> = before.iter().filter_map(fix::of_migration).collect();
+    let tried: Vec<Scene> = last.iter().filter_map(scene).collect();
     let trip = database::block_on_many(async {
         let server = Server::start(&programs, Options::default()).await?;
         Ok(rehearsal::round_trip(&server, &before, &tried).await?)
@@ -72,6 +79,12 @@ pub(super) fn run(args: &TestRollbackArgs, settings: &Settings, terminal: Termin
     let tried = Tried {
         server_version: programs.version().to_string(),
         names: tried.into_iter().map(|scene| scene.name).collect(),
+        derived: ways
+            .values()
+            .filter(|way| way.is_derived)
+            .map(|way| way.migration.name.clone())
+            .collect(),
+        lost: ways.values().flat_map(|way| way.lost.iter().cloned()).collect(),
         trip,
     };
     match args.format {
@@ -97,5 +110,24 @@ fn first(folder: &Folder, args: &TestRollbackArgs) -> usize {
         .iter()
         .rev()
         .take_while(|migration| migration.down.is_some());
-    count - with_down.count()
+    count.saturating_sub(with_down.count().max(1))
+}
+
+/// The ways back of the last migrations, as `rollback` would go them. What the folder does not tell is refused there too.
+fn ways_back(folder: &Folder, last: &[Migration], version: ServerVersion) -> Result<BTreeMap<String, Way>, Problem> {
+    let wanted: BTreeSet<&str> = last.iter().map(|migration| migration.name.as_str()).collect();
+    let found = with_room(|| ways(&folder.migrations, &wanted, Catalog::empty(version)));
+    let unknown = found.values().flat_map(|way| {
+        let name = &way.migration.name;
+        way.missing.iter().map(move |what| format!("{name}: {what}"))
+    });
+    let unknown: Vec<String> = unknown.collect();
+    if unknown.is_empty() {
+        return Ok(found);
+    }
+    let message = "a way back is not known: there is no down script, and the folder does not tell";
+    let problem = unknown
+        .into_iter()
+        .fold(Problem::new(Exit::Refused, message), Problem::detail);
+    Err(problem.detail("write a down script; `nonstop fix` shows what of it can be made"))
 }

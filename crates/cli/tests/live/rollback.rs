@@ -97,7 +97,15 @@ async fn what_is_lost_is_asked_for_and_what_is_unknown_refused() {
     Refused; nothing was touched.
     [5]
     ");
+    let tried = ["test-rollback", "--to", "1_init"];
+    let unknown = project.run(&tried);
+    assert_eq!(unknown.code, 5, "{unknown:?}");
+    assert!(unknown.err.contains("3_block: DO $$"), "{unknown:?}");
     project.write("prisma/migrations/3_block/down.sql", "-- nothing to take back\n");
+    let told = project.run(&tried);
+    assert_eq!(told.code, 0, "{told:?}");
+    assert!(told.out.contains("2_note: no down script"), "{told:?}");
+    assert!(told.out.contains("does not come back: ALTER TABLE tip DROP COLUMN note"), "{told:?}");
     let ran = project.on(
         &database,
         &["rollback", "--to", "1_init", "--allow", "data-loss", "--format", "json"],

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 
 pub use changes::{Change, Ground, Outcome, Report, State, changes};
 pub use verify::Verified;
-pub(crate) use verify::of_migration;
+pub(crate) use verify::{of_migration, of_way};
 
 /// Flags of `fix`.
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use crate::exit::{Exit, Problem};
 use crate::layouts::{Folder, LayoutChoice};
 use crate::terminal::Terminal;
 use nonstop_core::migration::{Migration, TransactionModel};
+use nonstop_core::rollback::Way;
 use nonstop_core::source::SourceFile;
 use nonstop_core::sql;
 use nonstop_engine::rehearsal::{self, RehearsalError, Scene};
@@ -84,6 +85,12 @@ pub(super) fn verify(
 pub(crate) fn of_migration(migration: &Migration) -> Option<Scene> {
     let up = migration.up.as_ref()?;
     let down = migration.down.as_ref();
+    Some(scene(&migration.name, up, down, migration.transaction))
+}
+
+/// A migration as it stands, with this way back.
+pub(crate) fn of_way(migration: &Migration, way: &Way) -> Option<Scene> {
+    let (up, down) = (migration.up.as_ref()?, way.migration.up.as_ref());
     Some(scene(&migration.name, up, down, migration.transaction))
 }
 

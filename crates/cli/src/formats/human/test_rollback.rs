@@ -1,6 +1,6 @@
 //! What up, down, up came to.
 
-use super::{ERROR, GOOD, WARNING, count, styled};
+use super::{DIM, ERROR, GOOD, WARNING, count, styled};
 use crate::commands::test_rollback::Tried;
 use nonstop_engine::rehearsal::RoundTrip;
 use std::io::{self, Write};
@@ -10,6 +10,13 @@ pub fn render(tried: &Tried, out: &mut dyn Write) -> io::Result<()> {
     let RoundTrip { after_down, after_up } = &tried.trip;
     let what = count(tried.names.len(), "migration");
     let on = format!("PostgreSQL {}", tried.server_version);
+    for name in &tried.derived {
+        let text = "no down script; tried is what `rollback` makes of the folder";
+        writeln!(out, "{}", styled(DIM, format_args!("{name}: {text}")))?;
+    }
+    for lost in &tried.lost {
+        writeln!(out, "{}: {lost}", styled(WARNING, "does not come back"))?;
+    }
     if after_down.is_empty() {
         writeln!(
             out,
