@@ -5,6 +5,9 @@ use crate::step::Step;
 use crate::version::ServerVersion;
 use serde::{Deserialize, Serialize};
 
+/// The rule of a warning: the text of a statement does not tell what it does.
+pub const UNKNOWN_EFFECT: &str = "effect-is-unknown";
+
 /// The steps of all pending migrations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -30,6 +33,12 @@ pub struct MigrationPlan {
 }
 
 impl MigrationPlan {
+    /// Whether the text of one of a step's statements does not tell what it does.
+    pub fn has_unknown_effect(&self, step: &Step) -> bool {
+        let mut unknown = self.warnings.iter().filter(|notice| notice.rule == UNKNOWN_EFFECT);
+        unknown.any(|notice| step.statements.contains(&notice.statement))
+    }
+
     /// Whether it is one transaction, so that its history row can commit with it.
     pub fn is_atomic(&self) -> bool {
         self.steps

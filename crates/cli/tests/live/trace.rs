@@ -71,3 +71,32 @@ async fn a_catalog_that_is_not_the_databases_is_said() {
     let error = steps(&document)[0]["trace"]["error"].as_str().unwrap();
     assert!(error.contains("(42703)"), "{error}");
 }
+
+#[tokio::test]
+async fn what_a_block_makes_of_the_catalog_is_seen_and_what_needs_rows_is_not() {
+    let Some(database) = newest().await else { return };
+    let by_catalog = "DO $$ DECLARE own text; BEGIN
+        FOR own IN SELECT relname FROM pg_class WHERE relname = 'Tip' LOOP
+            EXECUTE format('ALTER TABLE %I ALTER COLUMN amount TYPE bigint', own);
+        END LOOP; END $$;";
+    let by_rows = "DO $$ DECLARE own text; BEGIN
+        FOR own IN SELECT note FROM \"Tip\" LOOP EXECUTE format('ALTER TABLE %I ADD COLUMN more int', own); END LOOP;
+    END $$;";
+    let project = Project::prisma(&[("1_init", INIT), ("2_catalog", by_catalog), ("3_rows", by_rows)]);
+    assert_eq!(project.on(&database, &["deploy", "--until", "1_init"]).code, 0);
+    let ran = project.on(&database, &["plan", "--trace", "--format", "json"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let document = ran.json();
+    for migration in document["migrations"].as_array().unwrap() {
+        assert_eq!(migration["warnings"][0]["rule"], "effect-is-unknown", "{migration}");
+        assert_eq!(migration["steps"][0]["trace"]["opaque"], true, "{migration}");
+    }
+    let unforeseen = |at: usize| &document["migrations"][at]["steps"][0]["trace"]["unforeseen"];
+    let seen = json!(["ACCESS EXCLUSIVE on public.Tip", "public.Tip is written anew"]);
+    assert_eq!(unforeseen(0), &seen);
+    assert_eq!(unforeseen(1), &json!([]));
+    let told = project.on(&database, &["plan", "--trace"]).out;
+    assert!(told.contains("keeps out: ACCESS EXCLUSIVE on public.Tip"), "{told}");
+    assert!(told.contains("a branch or loop that needs rows did not run"), "{told}");
+    assert!(!told.contains("That is a defect"), "{told}");
+}

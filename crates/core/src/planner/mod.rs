@@ -15,7 +15,7 @@ mod sweep;
 use crate::catalog::Catalog;
 use crate::effect::{Effect, effect};
 use crate::migration::{Migration, TransactionModel};
-use crate::plan::{MigrationPlan, Notice};
+use crate::plan::{MigrationPlan, Notice, UNKNOWN_EFFECT};
 use crate::quote::SqlText;
 use crate::replay::{self, Certainty};
 use crate::rewrite::{self, Body, Piece, Refusal, Scene};
@@ -298,8 +298,19 @@ impl Work<'_> {
         self.certainty = self.certainty.max(certainty);
     }
 
-    /// Statements that break running code: run with a warning, or refused.
+    /// Statements that break running code: run with a warning, or refused; and those of which nobody knows what they do.
     fn breaks(&mut self, file: &SourceFile, statement: &Statement, effect: &Effect) {
+        // The scripts of extensions lock no table of anybody's.
+        if let Some(reason) = effect.opaque.as_ref()
+            && !matches!(statement.kind, Kind::CreateExtension { .. })
+        {
+            let message = format!("what it locks and does is not known from its text: {reason}");
+            let help = "It runs as written, and is cancelled when somebody waits for it longer than --max-block. `nonstop plan --trace` \
+                        shows what it does on a throw-away server.";
+            self.plan
+                .warnings
+                .push(notice(file, statement, UNKNOWN_EFFECT, message, help.to_owned()));
+        }
         for breaks in &effect.breaks {
             let own = rules::find(breaks.rule).map_or("", |rule| rule.help);
             let help = format!("{own} `--breaking refuse` stops such migrations.");

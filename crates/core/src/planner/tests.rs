@@ -78,6 +78,22 @@ fn what_the_server_does_not_have_is_refused_before_anything_is_touched() {
 }
 
 #[test]
+fn what_a_text_does_not_tell_is_said() {
+    assert!(crate::rules::find(UNKNOWN_EFFECT).is_some());
+    let told = |text: &str| {
+        let plan = plan(text);
+        let told = plan.warnings.iter().any(|notice| notice.rule == UNKNOWN_EFFECT);
+        assert!(plan.steps.iter().all(|step| plan.has_unknown_effect(step) == told));
+        told
+    };
+    assert!(told(
+        "DO $$ DECLARE r record; BEGIN FOR r IN SELECT relname FROM pg_class LOOP EXECUTE 'ANALYZE ' || r.relname; END LOOP; END $$"
+    ));
+    assert!(!told("DO $$ BEGIN ALTER TABLE t ADD COLUMN x int; END $$"));
+    assert!(!told("CREATE EXTENSION pg_trgm"));
+}
+
+#[test]
 fn a_warning_has_the_help_of_its_rule() {
     let settings = PlanSettings {
         allow_blocking: true,

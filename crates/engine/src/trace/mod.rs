@@ -57,6 +57,8 @@ pub struct TracedStep {
     pub duration: Duration,
     /// It ran outside a transaction, so its locks were sampled: what is held for a moment only may be missing.
     pub is_sampled: bool,
+    /// Its text does not tell what it does: what was seen is what it does without rows.
+    pub is_opaque: bool,
     /// What the plan does not say of it.
     pub unforeseen: Vec<String>,
     /// What the server said, where it failed; nothing is run after it.
@@ -68,6 +70,18 @@ impl Trace {
     pub fn has_surprises(&self) -> bool {
         let mut steps = self.migrations.iter().flat_map(|migration| &migration.steps);
         steps.any(|step| !step.unforeseen.is_empty() || step.error.is_some())
+    }
+
+    /// Whether a step did what its plan does not say, though its text tells what it does.
+    pub fn has_defects(&self) -> bool {
+        let mut steps = self.migrations.iter().flat_map(|migration| &migration.steps);
+        steps.any(|step| !step.is_opaque && (!step.unforeseen.is_empty() || step.error.is_some()))
+    }
+
+    /// Whether there is a step of which only a part can be seen.
+    pub fn has_opaque(&self) -> bool {
+        let mut steps = self.migrations.iter().flat_map(|migration| &migration.steps);
+        steps.any(|step| step.is_opaque)
     }
 
     /// What was seen of a step.
@@ -182,6 +196,7 @@ async fn run(server: &Server, plan: &MigrationPlan) -> Result<TracedMigration, T
     };
     for step in &plan.steps {
         let mut seen = observer.step(step).await?;
+        seen.is_opaque = plan.has_unknown_effect(step);
         seen.unforeseen = unforeseen(step, &seen);
         let failed = seen.error.is_some();
         traced.steps.push(seen);
@@ -207,7 +222,12 @@ fn unforeseen(step: &Step, seen: &TracedStep) -> Vec<String> {
         return told;
     }
     for (relation, work) in &seen.work {
-        if *work > step.work && !step.open_ended {
+        // What takes a time that nobody knows may read; under a lock that keeps others out it may not.
+        let keeps_out = seen
+            .locks
+            .iter()
+            .any(|lock| lock.relation == *relation && lock.mode.blocks_writes());
+        if *work > step.work && (!step.open_ended || keeps_out) {
             told.push(format!("{relation} {}", in_words(*work)));
         }
     }
@@ -250,6 +270,7 @@ mod tests {
             work: BTreeMap::from([(Name::new("public", "t"), work)]),
             duration: Duration::ZERO,
             is_sampled: false,
+            is_opaque: false,
             unforeseen: Vec::new(),
             error: None,
         };

@@ -85,6 +85,7 @@ impl<'s> Observer<'s> {
             work: BTreeMap::new(),
             duration: std::time::Duration::ZERO,
             is_sampled: false,
+            is_opaque: false,
             unforeseen: Vec::new(),
             error: None,
         };

@@ -112,8 +112,9 @@ fn render_seen(seen: &TracedStep, out: &mut dyn Write) -> io::Result<()> {
         "                {}",
         styled(DIM, format!("{how}: {}", facts.join("; ")))
     )?;
+    let word = if seen.is_opaque { "keeps out" } else { "not foreseen" };
     for surprise in &seen.unforeseen {
-        writeln!(out, "                {}: {surprise}", styled(WARNING, "not foreseen"))?;
+        writeln!(out, "                {}: {surprise}", styled(WARNING, word))?;
     }
     if let Some(error) = &seen.error {
         writeln!(out, "                {}: {error}", styled(ERROR, "failed there"))?;
@@ -145,7 +146,11 @@ fn stage(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "  … and {} more", trace.differences.len() - SHOWN)?;
         }
     }
-    if trace.has_surprises() {
+    if trace.has_opaque() {
+        let text = "What a text does not tell was seen as far as it goes without rows: a branch or loop that needs rows did not run.";
+        writeln!(out, "{}: {text}", styled(WARNING, "warning"))?;
+    }
+    if trace.has_defects() {
         let text = "A step did what its plan does not say. That is a defect of nonstop: please report it.";
         writeln!(out, "{}", styled(ERROR, text))?;
     }

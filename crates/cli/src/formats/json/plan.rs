@@ -32,6 +32,7 @@ struct Seen<'a> {
     work: Vec<WorkOn>,
     duration_ms: f64,
     sampled: bool,
+    opaque: bool,
     unforeseen: &'a [String],
     error: Option<&'a str>,
 }
@@ -123,6 +124,7 @@ fn seen(step: &TracedStep) -> Seen<'_> {
         work: step.work.iter().map(on).collect(),
         duration_ms: (step.duration.as_secs_f64() * 10_000.0).round() / 10.0,
         sampled: step.is_sampled,
+        opaque: step.is_opaque,
         unforeseen: &step.unforeseen,
         error: step.error.as_deref(),
     }
