@@ -46,6 +46,14 @@ impl Project {
     }
 }
 
+/// The migrations of a situation of a real team, as the transcripts have them.
+pub(crate) fn scenario(path: &str) -> Vec<(String, String)> {
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd/scenarios.in");
+    let folder = read_folder(&scenarios.join(path), LayoutChoice::Prisma).unwrap();
+    let migrations = folder.migrations.into_iter();
+    migrations.map(|one| (one.name, one.up.unwrap().text)).collect()
+}
+
 /// Runs the program with nothing of the environment that could lead it elsewhere.
 pub(crate) async fn nonstop(url: &str, dir: &Path, arguments: &[&str]) -> Ran {
     let output = command(url, dir, arguments).output().await.unwrap();
