@@ -19,7 +19,7 @@ use crate::hash;
 use crate::migration::{Migration, TransactionModel};
 use crate::planner::{self, glue};
 use crate::replay::{Certainty, Playback};
-use crate::rule::{Context, Cure, Found, Rule, Session, Surroundings, strongest};
+use crate::rule::{Context, Cure, Found, Rule, Session, Surroundings, by_table, strongest};
 use crate::rules;
 use crate::settings::PlanSettings;
 use crate::source::{SourceFile, Span};
@@ -62,6 +62,9 @@ pub struct Knowledge {
 
 /// Of so many statements the states between are kept; of more, they are made again.
 const KEPT: usize = 1_000;
+
+/// More statements than these are too many to look through for each.
+const MANY: usize = 100;
 
 impl Knowledge {
     /// Before the first migration.
@@ -170,6 +173,7 @@ pub fn lint(
         is_its_own_master: script.statements.iter().any(planner::controls_transaction),
         settings,
     };
+    let by_table = (script.statements.len() > MANY).then(|| by_table(&script.statements));
     let mut playback = Playback::open(&known.catalog, migration.transaction, script);
     let mut transaction = Transaction::of_file(migration.transaction, script.statements.len());
     let mut session = Session::of_file(migration.transaction, script.statements.len());
@@ -183,6 +187,7 @@ pub fn lint(
         }
         let around = Surroundings {
             script: &script.statements,
+            by_table: by_table.as_ref(),
             held: transaction.held(),
             drops_copied: place.copies.iter().any(|(_, drop)| *drop == statement.ordinal),
             session: session.clone(),

@@ -8,8 +8,8 @@ mod context;
 mod session;
 
 pub use block::Block;
-pub(crate) use context::strongest;
-pub use context::{Context, Found, Surroundings};
+pub use context::{ByTable, Context, Found, Surroundings};
+pub(crate) use context::{by_table, strongest};
 pub use session::Session;
 
 use crate::finding::{Category, Severity};

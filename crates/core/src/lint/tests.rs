@@ -77,6 +77,18 @@ fn what_is_harmless_is_not() {
 }
 
 #[test]
+fn an_index_anywhere_in_a_file_serves_a_key_however_long_the_file_is() {
+    for length in [2, MANY, 2 * MANY] {
+        let keys = (1..=length).map(|at| format!("CREATE TABLE t{at} (a int REFERENCES t (id));\n"));
+        let index = |table: usize| format!("CREATE INDEX ON t{table} (a);\n");
+        let text: String = keys.chain([index(1), index(length)]).collect();
+        let found = rules(TABLES, &text);
+        let bare = found.iter().filter(|rule| *rule == "foreign-key-without-index");
+        assert_eq!(bare.count(), length - 2, "{length}");
+    }
+}
+
+#[test]
 fn concurrently_among_others_is_said() {
     let text = "CREATE INDEX CONCURRENTLY i ON t (a); SELECT 1";
     assert_eq!(rules(TABLES, text), ["concurrently-in-transaction"]);

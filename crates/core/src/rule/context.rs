@@ -11,6 +11,7 @@ use crate::source::Span;
 use crate::sql::{
     self, Action, ActionKind, ColumnDef, ConstraintDef, ConstraintKindDef, Kind, NameRef, ObjectKind, Statement,
 };
+use std::collections::BTreeMap;
 
 /// What a rule has found in a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -59,11 +60,16 @@ pub struct Context<'a> {
     pub blocks: Vec<Block>,
 }
 
+/// The statements of a file that make, alter or index a table, by its name without the schema.
+pub type ByTable<'a> = BTreeMap<&'a str, Vec<&'a Statement>>;
+
 /// What stands around a statement in its file; nothing for a statement by itself.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings<'a> {
     /// All statements of the file.
     pub script: &'a [Statement],
+    /// Those of them that are about a table, where there are too many to look through for each.
+    pub by_table: Option<&'a ByTable<'a>>,
     /// Locks that its transaction holds already.
     pub held: &'a [EffectLock],
     /// It drops what an earlier statement copied rows from.
@@ -184,6 +190,17 @@ impl<'a> Context<'a> {
         before.unwrap_or_default().iter()
     }
 
+    /// The statements of the file that make, alter or index a table of that name, in whatever schema.
+    pub fn about(&self, table: &str) -> Vec<&'a Statement> {
+        match self.around.by_table {
+            Some(known) => known.get(table).cloned().unwrap_or_default(),
+            None => {
+                let all = self.around.script.iter();
+                all.filter(|statement| table_of(statement) == Some(table)).collect()
+            }
+        }
+    }
+
     /// The actions, where the statement is an `ALTER TABLE`.
     pub fn actions(&self) -> impl Iterator<Item = &'a ActionKind> {
         let actions: &[Action] = match &self.statement.kind {
@@ -263,6 +280,26 @@ impl Found {
             message: message.into(),
             ..Self::default()
         }
+    }
+}
+
+/// See [`ByTable`].
+pub(crate) fn by_table(script: &[Statement]) -> ByTable<'_> {
+    let mut all = ByTable::new();
+    for statement in script {
+        if let Some(table) = table_of(statement) {
+            all.entry(table).or_default().push(statement);
+        }
+    }
+    all
+}
+
+fn table_of(statement: &Statement) -> Option<&str> {
+    match &statement.kind {
+        Kind::CreateTable(create) => Some(&create.name.name),
+        Kind::AlterTable(alter) => Some(&alter.name.name),
+        Kind::CreateIndex(index) => Some(&index.table.name),
+        _ => None,
     }
 }
 

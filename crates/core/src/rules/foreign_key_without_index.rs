@@ -118,7 +118,7 @@ fn is_served(context: &Context<'_>, table: &Name, columns: &[String]) -> bool {
         );
         is_key && begins(&constraint.columns)
     };
-    let mut file = context.around.script.iter().chain([context.statement]);
+    let mut file = context.about(&table.name).into_iter().chain([context.statement]);
     known.any(|index| index.predicate.is_none() && begins(&index.keys))
         || file.any(|statement| match &statement.kind {
             Kind::CreateIndex(index) => index.predicate.is_none() && here(&index.table) && begins(&index.keys),
