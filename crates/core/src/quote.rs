@@ -41,7 +41,7 @@ impl fmt::Display for Name {
 }
 
 /// SQL that may be sent to a server.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SqlText(String);
 

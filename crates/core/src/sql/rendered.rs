@@ -6,40 +6,45 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
 
-type Render = Box<dyn FnOnce() -> SqlText + Send>;
+type Render<T> = Box<dyn FnOnce() -> T + Send>;
 
-/// A text that is made when it is first read.
-#[derive(Clone)]
-pub struct Rendered(Arc<LazyLock<SqlText, Render>>);
+/// A text, or several, made when first read.
+pub struct Rendered<T = SqlText>(Arc<LazyLock<T, Render<T>>>);
 
-impl Rendered {
+impl<T: Send> Rendered<T> {
     /// What `render` gives, which may walk a tree of any depth.
-    pub(super) fn when_asked(render: impl FnOnce() -> SqlText + Send + 'static) -> Self {
+    pub(super) fn when_asked(render: impl FnOnce() -> T + Send + 'static) -> Self {
         Self(Arc::new(LazyLock::new(Box::new(|| with_room(render)))))
     }
 }
 
-impl From<SqlText> for Rendered {
-    fn from(text: SqlText) -> Self {
-        Self(Arc::new(LazyLock::new(Box::new(|| text))))
+impl<T: Send + 'static> From<T> for Rendered<T> {
+    fn from(made: T) -> Self {
+        Self(Arc::new(LazyLock::new(Box::new(|| made))))
     }
 }
 
-impl Deref for Rendered {
-    type Target = SqlText;
+impl<T> Clone for Rendered<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
 
-    fn deref(&self) -> &SqlText {
+impl<T> Deref for Rendered<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
         &self.0
     }
 }
 
-impl PartialEq for Rendered {
+impl<T: PartialEq> PartialEq for Rendered<T> {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
     }
 }
 
-impl fmt::Debug for Rendered {
+impl<T: fmt::Debug> fmt::Debug for Rendered<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

@@ -110,7 +110,7 @@ pub struct ColumnDef {
     /// Its type.
     pub type_ref: TypeRef,
     /// What it is taken apart into where it is added; `None` in `CREATE TABLE`, which stays whole.
-    pub parts: Option<Box<ColumnParts>>,
+    pub parts: Option<Rendered<ColumnParts>>,
     /// `NOT NULL`, said or implied by serial, identity or an inline primary key.
     pub not_null: bool,
     /// `DEFAULT`.
@@ -122,7 +122,7 @@ pub struct ColumnDef {
 }
 
 /// Parts of a column's definition that become steps of their own.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ColumnParts {
     /// The definition without its inline keys, checks and references: `"a" int NOT NULL DEFAULT 1`.
     pub bare: SqlText,

@@ -9,8 +9,11 @@ use crate::catalog::ReplicaIdentity;
 use crate::quote::SqlText;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, AlterTableStmt, AlterTableType as At, DropBehavior, Node, ObjectType};
+use std::mem;
+use std::sync::Arc;
 
-pub(super) fn lower(node: &NodeEnum) -> Option<Kind> {
+/// Takes the actions out of the tree: their texts are made of it when somebody asks.
+pub(super) fn lower(node: &mut NodeEnum) -> Option<Kind> {
     match node {
         NodeEnum::AlterTableStmt(alter) => alter_table(alter).map(Kind::AlterTable),
         _ => None,
@@ -34,7 +37,8 @@ pub(super) fn action_sql(cmd: AlterTableCmd) -> Option<String> {
     )
 }
 
-fn alter_table(alter: &AlterTableStmt) -> Option<AlterTable> {
+fn alter_table(alter: &mut AlterTableStmt) -> Option<AlterTable> {
+    let cmds = mem::take(&mut alter.cmds);
     let name = alter.relation.as_ref()?;
     let object = match alter.objtype() {
         ObjectType::ObjectTable => ObjectKind::Table,
@@ -46,15 +50,17 @@ fn alter_table(alter: &AlterTableStmt) -> Option<AlterTable> {
         ObjectType::ObjectType => ObjectKind::Type,
         _ => ObjectKind::Other,
     };
-    let mut actions = Vec::new();
-    for node in &alter.cmds {
-        let NodeEnum::AlterTableCmd(cmd) = node.node.as_ref()? else {
+    let mut actions = Vec::with_capacity(cmds.len());
+    for node in cmds {
+        let NodeEnum::AlterTableCmd(cmd) = node.node? else {
             return None;
         };
-        let own = (**cmd).clone();
+        let cmd = Arc::new(*cmd);
         actions.push(Action {
-            kind: action_kind(cmd)?,
-            sql: Rendered::when_asked(move || SqlText::verbatim(action_sql(own).unwrap_or_default())),
+            kind: action_kind(&cmd)?,
+            sql: Rendered::when_asked(move || {
+                SqlText::verbatim(action_sql(Arc::unwrap_or_clone(cmd)).unwrap_or_default())
+            }),
         });
     }
     Some(AlterTable {
@@ -66,18 +72,15 @@ fn alter_table(alter: &AlterTableStmt) -> Option<AlterTable> {
     })
 }
 
-fn action_kind(cmd: &AlterTableCmd) -> Option<ActionKind> {
+fn action_kind(cmd: &Arc<AlterTableCmd>) -> Option<ActionKind> {
     let name = || cmd.name.clone();
     let column = || cmd.name.clone();
     let cascade = cmd.behavior() == DropBehavior::DropCascade;
     let def = cmd.def.as_ref().and_then(|def| def.node.as_ref());
     Some(match cmd.subtype() {
-        At::AtAddColumn => match def? {
-            NodeEnum::ColumnDef(c) => ActionKind::AddColumn {
-                column: added_column(c)?,
-                if_not_exists: cmd.missing_ok,
-            },
-            _ => return None,
+        At::AtAddColumn => ActionKind::AddColumn {
+            column: added_column(cmd)?,
+            if_not_exists: cmd.missing_ok,
         },
         At::AtDropColumn => ActionKind::DropColumn {
             name: name(),

@@ -1,9 +1,10 @@
 //! Column and constraint definitions, and the parts that become steps of their own.
 
-use super::super::{ColumnDef, ColumnParts, ConstraintDef, ConstraintKindDef, ExcludeDef, KeyDef};
+use super::super::{ColumnDef, ColumnParts, ConstraintDef, ConstraintKindDef, ExcludeDef, KeyDef, Rendered};
 use super::alter::action_sql;
 use super::expr::expression;
 use super::names::{has_plain_modifiers, relation, text, texts, type_ref};
+use super::plain;
 use super::table::{element, index_rest, key_column, key_expressions, key_name};
 use crate::catalog::Generated;
 use crate::quote::SqlText;
@@ -12,6 +13,7 @@ use pg_query::protobuf::{
     self, AlterTableCmd, AlterTableType as At, ColumnDef as PgColumn, ConstrType, Constraint, DropBehavior, IndexStmt,
     Node,
 };
+use std::sync::Arc;
 
 fn constraints_of(column: &PgColumn) -> impl Iterator<Item = &Constraint> {
     column.constraints.iter().filter_map(|node| match node.node.as_ref()? {
@@ -77,9 +79,30 @@ pub(super) fn column_def(column: &PgColumn) -> Option<ColumnDef> {
     Some(def)
 }
 
-/// The same with its parts.
-pub(super) fn added_column(column: &PgColumn) -> Option<ColumnDef> {
-    let def = column_def(column)?;
+/// The column that an action adds, with its parts.
+pub(super) fn added_column(cmd: &Arc<AlterTableCmd>) -> Option<ColumnDef> {
+    let def = column_def(column_of(cmd)?)?;
+    // What the deparser cannot write of a column is its default, if anything.
+    if def.default.as_ref().is_some_and(|default| default.sql.is_empty()) {
+        return None;
+    }
+    let own = Arc::clone(cmd);
+    Some(ColumnDef {
+        parts: Some(Rendered::when_asked(move || {
+            column_of(&own).and_then(column_parts).unwrap_or_default()
+        })),
+        ..def
+    })
+}
+
+fn column_of(cmd: &AlterTableCmd) -> Option<&PgColumn> {
+    match cmd.def.as_ref()?.node.as_ref()? {
+        NodeEnum::ColumnDef(column) => Some(column),
+        _ => None,
+    }
+}
+
+fn column_parts(column: &PgColumn) -> Option<ColumnParts> {
     let bare = bare_column(column, true)?;
     let says = |kind| constraints_of(column).any(|constraint| constraint.contype() == kind);
     let bare_nullable = if says(ConstrType::ConstrNotnull) {
@@ -89,15 +112,11 @@ pub(super) fn added_column(column: &PgColumn) -> Option<ColumnDef> {
     };
     let mut constraints = constraints_of(column);
     let of_identity = constraints.find(|constraint| constraint.contype() == ConstrType::ConstrIdentity);
-    let parts = ColumnParts {
+    Some(ColumnParts {
         hollow: hollow_column(column)?,
         identity: of_identity.and_then(|constraint| identity(column, constraint)),
         bare,
         bare_nullable,
-    };
-    Some(ColumnDef {
-        parts: Some(Box::new(parts)),
-        ..def
     })
 }
 
@@ -218,23 +237,11 @@ pub(super) fn constraint_def(constraint: &Constraint) -> Option<ConstraintDef> {
         }
         _ => return None,
     };
-    let mut plain = constraint.clone();
-    plain.conname.clear();
-    plain.skip_validation = false;
-    plain.initially_valid = true;
-    let cmd = AlterTableCmd {
-        subtype: At::AtAddConstraint.into(),
-        def: Some(Box::new(Node {
-            node: Some(NodeEnum::Constraint(Box::new(plain))),
-        })),
-        behavior: DropBehavior::DropRestrict.into(),
-        ..Default::default()
-    };
     Some(ConstraintDef {
         name: (!constraint.conname.is_empty()).then(|| constraint.conname.clone()),
         kind,
         columns,
-        definition: SqlText::verbatim(action_sql(cmd)?.strip_prefix("ADD ")?),
+        definition: definition(constraint)?,
         not_valid: constraint.skip_validation,
         // Table constraints carry the flag; an inline one says NOT ENFORCED in a node of its own.
         enforced: constraint.is_enforced
@@ -245,6 +252,29 @@ pub(super) fn constraint_def(constraint: &Constraint) -> Option<ConstraintDef> {
         deferrable: constraint.deferrable,
         initially_deferred: constraint.initdeferred,
     })
+}
+
+/// A constraint without its name and `NOT VALID`.
+fn definition(constraint: &Constraint) -> Option<SqlText> {
+    plain::constraint(constraint)
+        .map(SqlText::verbatim)
+        .or_else(|| deparsed_definition(constraint.clone()))
+}
+
+/// The same for any constraint.
+pub(super) fn deparsed_definition(mut own: Constraint) -> Option<SqlText> {
+    own.conname.clear();
+    own.skip_validation = false;
+    own.initially_valid = true;
+    let cmd = AlterTableCmd {
+        subtype: At::AtAddConstraint.into(),
+        def: Some(Box::new(Node {
+            node: Some(NodeEnum::Constraint(Box::new(own))),
+        })),
+        behavior: DropBehavior::DropRestrict.into(),
+        ..Default::default()
+    };
+    Some(SqlText::verbatim(action_sql(cmd)?.strip_prefix("ADD ")?))
 }
 
 /// How the index of a key is built by `CREATE UNIQUE INDEX`.
@@ -280,7 +310,7 @@ fn key_def(constraint: &Constraint) -> Option<KeyDef> {
     };
     Some(KeyDef {
         using_index: None,
-        index_rest: Some(index_rest(index)?),
+        index_rest: Some(index_rest(&index)?),
         include: texts(&constraint.including),
         without_overlaps: constraint.without_overlaps,
         nulls_not_distinct: constraint.nulls_not_distinct,

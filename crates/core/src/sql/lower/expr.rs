@@ -1,5 +1,6 @@
 //! Expressions as text, with what they use; rendering parts of statements with the parser's own deparser.
 
+use super::plain;
 use crate::catalog::Expression;
 use crate::quote::SqlText;
 use pg_query::protobuf::{self, Node, RangeVar, Token};
@@ -56,6 +57,11 @@ pub(super) fn render(node: &Node) -> Option<String> {
 /// Columns are every identifier that is not a function's or a type's name: a superset, which the catalog narrows to
 /// what its table has.
 pub(super) fn expression(node: &Node) -> Expression {
+    plain::expression(node).unwrap_or_else(|| deparse_expression(node))
+}
+
+/// The same for any expression.
+pub(super) fn deparse_expression(node: &Node) -> Expression {
     let sql = render(node).unwrap_or_default();
     let (columns, functions) = uses(&sql);
     Expression {
@@ -108,7 +114,12 @@ pub(super) fn is_name(token: Token, text: &str) -> bool {
         return true;
     }
     let word = text.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
-    word && !RESERVED.contains(&text.to_ascii_uppercase().as_str())
+    word && !is_reserved(text)
+}
+
+/// Whether a word is one of those that may stand inside an expression and are no names.
+pub(super) fn is_reserved(word: &str) -> bool {
+    RESERVED.contains(&word.to_ascii_uppercase().as_str())
 }
 
 /// Reserved words that may stand inside an expression and are no names.

@@ -4,8 +4,10 @@ mod alter;
 mod definition;
 mod dml;
 mod expr;
+mod keyword;
 mod names;
 mod object;
+mod plain;
 mod predicate;
 mod psql;
 mod publication;
@@ -48,34 +50,74 @@ pub fn parse(file: &SourceFile) -> Result<Script, SyntaxError> {
 }
 
 fn read(file: &SourceFile, text: &str, skipped: usize) -> Result<Script, SyntaxError> {
-    let parsed = pg_query::parse(text, pg_query::ParserOptions::DEFAULT)
-        .map_err(|error| syntax_error(file, text, skipped, &error.to_string()))?;
-    let mut script = Script::default();
-    for raw in &parsed.protobuf.stmts {
-        let Some(node) = raw.stmt.as_ref().and_then(|stmt| stmt.node.as_ref()) else {
+    let error = |message: String| syntax_error(file, text, skipped, &message);
+    let mut script = Script {
+        statements: statements(text, skipped, PIECE).map_err(error)?,
+        directives: Vec::new(),
+    };
+    if text.contains(directive::MARK) {
+        let tokens = tokens(text).map_err(error)?;
+        script.directives = directives(text, skipped, &tokens, &script.statements);
+    }
+    Ok(script)
+}
+
+/// The statements of a text that begins at a byte of its file; or what the parser says of it.
+fn statements(text: &str, skipped: usize, piece: usize) -> Result<Vec<Statement>, String> {
+    let mut statements = Vec::new();
+    let mut from = 0;
+    let mut length = piece;
+    loop {
+        let to = end_of_piece(text, from, length);
+        match pg_query::parse(&text[from..to], pg_query::ParserOptions::DEFAULT) {
+            Ok(parsed) => {
+                take(parsed.protobuf.stmts, &text[from..to], from + skipped, &mut statements);
+                (from, length) = (to, piece);
+            }
+            // It may end inside of something.
+            Err(_) if to < text.len() => length = length.saturating_mul(2),
+            Err(error) => return Err(error.to_string()),
+        }
+        if from == text.len() {
+            return Ok(statements);
+        }
+    }
+}
+
+/// A long text is parsed in pieces of about so many bytes: a tree takes a hundred times the memory of its text.
+const PIECE: usize = 32 << 10;
+
+/// Where a piece ends that begins here: behind a semicolon at the end of a line, or with the text. What ends so and can be
+/// parsed is whole statements, and the rest is whole statements too if it can be parsed.
+fn end_of_piece(text: &str, from: usize, length: usize) -> usize {
+    let least = from.saturating_add(length);
+    let rest = text.as_bytes().get(least..).unwrap_or_default();
+    let found = rest.windows(2).position(|pair| pair == b";\n");
+    found.map_or(text.len(), |at| least + at + 1)
+}
+
+/// The statements of a piece of a file, which begins at a byte of it.
+fn take(all: Vec<protobuf::RawStmt>, text: &str, skipped: usize, statements: &mut Vec<Statement>) {
+    for raw in all {
+        let (from, to) = range(&raw, text);
+        let Some(mut node) = raw.stmt.and_then(|stmt| stmt.node) else {
             continue;
         };
-        let (from, to) = range(raw, text);
         let span = span::of_statement(text, from, to);
         let sql = &text[span.start..span.end];
-        let ordinal = script.statements.len() + 1;
+        let ordinal = statements.len() + 1;
         let span = Span {
             start: span.start + skipped,
             end: span.end + skipped,
         };
-        script.statements.push(Statement {
-            kind: lower(node, sql),
+        statements.push(Statement {
+            since: since::since(&node),
+            kind: lower(&mut node, sql),
             span,
             sql: SqlText::verbatim(sql),
             ordinal,
-            since: since::since(node),
         });
     }
-    if text.contains(directive::MARK) {
-        let tokens = tokens(text).map_err(|message| syntax_error(file, text, skipped, &message))?;
-        script.directives = directives(text, skipped, &tokens, &script.statements);
-    }
-    Ok(script)
 }
 
 struct Word {
@@ -176,7 +218,7 @@ fn parse_fragment(text: &str) -> Option<Vec<Statement>> {
     Some(script.statements)
 }
 
-fn lower(node: &NodeEnum, sql: &str) -> Kind {
+fn lower(node: &mut NodeEnum, sql: &str) -> Kind {
     if let NodeEnum::DoStmt(block) = node {
         return Kind::Do {
             body: body::of_block(block, sql),

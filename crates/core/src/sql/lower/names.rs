@@ -6,8 +6,13 @@ use pg_query::protobuf::{self, Node, RangeVar, TypeName, a_const};
 
 /// The text of a `String` node.
 pub(super) fn text(node: &Node) -> Option<String> {
+    str_of(node).map(str::to_owned)
+}
+
+/// The same, borrowed.
+pub(super) fn str_of(node: &Node) -> Option<&str> {
     match node.node.as_ref()? {
-        NodeEnum::String(s) => Some(s.sval.clone()),
+        NodeEnum::String(s) => Some(&s.sval),
         _ => None,
     }
 }

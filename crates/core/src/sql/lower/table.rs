@@ -4,6 +4,7 @@ use super::super::{CreateIndex, CreateTable, Kind, Like};
 use super::definition::{column_def, constraint_def};
 use super::expr::{deparse, expression, placeholder, sql};
 use super::names::{relation, text};
+use super::plain;
 use crate::catalog::Expression;
 use crate::quote::SqlText;
 use pg_query::NodeEnum;
@@ -121,7 +122,14 @@ fn datum(node: &Node) -> String {
 }
 
 /// What stands behind `ON table` in `CREATE INDEX`.
-pub(super) fn index_rest(mut index: IndexStmt) -> Option<SqlText> {
+pub(super) fn index_rest(index: &IndexStmt) -> Option<SqlText> {
+    plain::index_rest(index)
+        .map(SqlText::verbatim)
+        .or_else(|| deparsed_rest(index.clone()))
+}
+
+/// The same for any index.
+pub(super) fn deparsed_rest(mut index: IndexStmt) -> Option<SqlText> {
     index.relation = Some(placeholder());
     "x".clone_into(&mut index.idxname);
     index.unique = false;
@@ -160,7 +168,7 @@ fn create_index(index: &IndexStmt) -> Option<CreateIndex> {
         expressions,
         predicate: index.where_clause.as_ref().map(|e| expression(e)),
         nulls_not_distinct: index.nulls_not_distinct,
-        rest: index_rest(index.clone())?,
+        rest: index_rest(index)?,
     })
 }
 

@@ -222,3 +222,29 @@ fn a_hundred_thousand_statements_are_read() {
     assert_eq!(script.statements.len(), 100_000);
     assert_eq!(&text[script.statements[99_999].span.start..], "SELECT 1;\n");
 }
+
+#[test]
+fn pieces_of_a_text_are_the_whole() {
+    let text = "CREATE TABLE a (b text DEFAULT ';\n');\n\
+        -- c;\n\
+        CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1;\nSELECT 2;\nEND;\n\
+        /* ;\n /* ;\n */ ;\n */ DO $$ BEGIN PERFORM 1;\nPERFORM 2;\nEND $$;\n\
+        CREATE RULE r AS ON INSERT TO a DO ALSO (DELETE FROM a;\nDELETE FROM a;\n);\n\
+        ALTER TABLE a ADD c int DEFAULT 1, ADD PRIMARY KEY (c); SELECT 'ü';;\n;\n\
+        INSERT INTO a VALUES (E'\\';\n'); -- the last;\n\n";
+    let whole = statements(text, 3, usize::MAX).unwrap();
+    assert_eq!(whole.len(), 7);
+    for piece in 0..text.len() {
+        assert_eq!(statements(text, 3, piece).unwrap(), whole, "{piece}");
+    }
+    for broken in [
+        "SELECT 1;\nSELEC 2;\nSELECT 3;\n",
+        "SELECT 1;\nSELECT '2;\n",
+        "SELECT 1;\nSELECT (2;\n",
+    ] {
+        let said = statements(broken, 0, usize::MAX).unwrap_err();
+        for piece in 0..broken.len() {
+            assert_eq!(statements(broken, 0, piece).unwrap_err(), said, "{broken}");
+        }
+    }
+}
