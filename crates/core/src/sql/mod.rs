@@ -24,7 +24,7 @@ pub use predicate::*;
 pub use publication::*;
 pub use query::*;
 pub use rendered::Rendered;
-pub use room::with_room;
+pub use room::{spawn_with_room, with_room};
 pub use rows::*;
 pub use statement::*;
 pub use table::*;

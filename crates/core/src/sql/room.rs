@@ -40,7 +40,18 @@ pub fn with_room<T: Send>(act: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// The same, where a text is long enough to need it.
+/// Does something beside the others on such a stack; where there is no such thread to be had, not at all.
+pub fn spawn_with_room<'scope>(scope: &'scope thread::Scope<'scope, '_>, act: impl FnOnce() + Send + 'scope) {
+    let thread = thread::Builder::new().stack_size(BYTES);
+    let spawned = thread.spawn_scoped(scope, || {
+        IS_HERE.set(true);
+        act();
+    });
+    // The scope joins it.
+    drop(spawned);
+}
+
+/// The same as [`with_room`], where a text is long enough to need it.
 pub(super) fn for_text<T: Send>(text: &str, act: impl FnOnce() -> T + Send) -> T {
     if text.len() <= SHORT { act() } else { with_room(act) }
 }
