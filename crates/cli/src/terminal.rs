@@ -45,6 +45,16 @@ impl Terminal {
         AutoStream::new(io::stdout(), self.color)
     }
 
+    /// Whether results may have colours.
+    pub fn has_colors(self) -> bool {
+        self.out().current_choice() != ColorChoice::Never
+    }
+
+    /// The stream of results for text without colours.
+    pub fn as_is(self) -> Stdout {
+        io::stdout()
+    }
+
     /// The stream of progress and log.
     pub fn err(self) -> AutoStream<Stderr> {
         AutoStream::new(io::stderr(), self.color)

@@ -134,6 +134,13 @@ pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> 
     let weakest = weakest(args.fail_on.or(section.fail_on).unwrap_or(FailOn::Error));
     let mut out = BufWriter::new(terminal.out());
     match args.format {
+        // Taking colours out again would cost more than all else that is written.
+        CheckFormat::Human if !terminal.has_colors() => {
+            terminal
+                .as_is()
+                .write_all(human::check::findings(&report, false).as_bytes())?;
+            human::check::rest(&report, args.effects, &mut out)?;
+        }
         CheckFormat::Human => human::check::render(&report, args.effects, &mut out)?,
         CheckFormat::Json => json::check::render(&report, args.effects, &mut out)?,
         CheckFormat::Sarif => sarif::render(&report, &mut out)?,

@@ -13,11 +13,26 @@ use std::io::{self, Write};
 
 /// Writes the report.
 pub fn render(report: &Report, with_effects: bool, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(findings(report, true).as_bytes())?;
+    rest(report, with_effects, out)
+}
+
+/// The findings, with colours or without.
+pub fn findings(report: &Report, has_colors: bool) -> String {
     let lines = listing::lines(report);
     let findings = listing::findings(report);
-    let text = |finding: &Cow<'_, Finding>| text_of(finding, lines.get(finding.file.as_str()));
+    let renderer = if has_colors {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    let text = |finding: &Cow<'_, Finding>| text_of(finding, lines.get(finding.file.as_str()), &renderer);
     let texts: Vec<String> = findings.par_iter().map(text).collect();
-    out.write_all(texts.concat().as_bytes())?;
+    texts.concat()
+}
+
+/// Writes what stands behind the findings: effects, where they are wanted, and a summary.
+pub fn rest(report: &Report, with_effects: bool, out: &mut dyn Write) -> io::Result<()> {
     if with_effects {
         for one in &report.effects {
             render_effect(one, out)?;
@@ -26,7 +41,7 @@ pub fn render(report: &Report, with_effects: bool, out: &mut dyn Write) -> io::R
     summary(report, out)
 }
 
-fn text_of(finding: &Finding, lines: Option<&Lines<'_>>) -> String {
+fn text_of(finding: &Finding, lines: Option<&Lines<'_>>, renderer: &Renderer) -> String {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -36,7 +51,7 @@ fn text_of(finding: &Finding, lines: Option<&Lines<'_>>) -> String {
     let notes = locks(finding).map(|locks| Level::NOTE.message(tame(&locks)));
     let help = (!finding.help.is_empty()).then(|| Level::HELP.message(tame(&help(finding))));
     let group = group.elements(notes).elements(help);
-    format!("{}\n\n", Renderer::styled().render(&[group]))
+    format!("{}\n\n", renderer.render(&[group]))
 }
 
 /// Text without what steers a terminal. In excerpts of files the renderer sees to it.
