@@ -2,7 +2,7 @@
 
 use crate::config::Settings;
 use crate::exit::{Exit, Problem};
-use crate::layouts::{self, Folder, LayoutChoice, Selection};
+use crate::layouts::{self, Folder, LayoutChoice, Selection, Ways};
 use crate::terminal::Terminal;
 use nonstop_engine::advisory::LockError;
 use nonstop_engine::deploy::DeployError;
@@ -49,6 +49,7 @@ pub(super) fn folder(settings: &Settings, terminal: Terminal) -> Result<Folder, 
 /// What paths select; without any, the whole folder.
 pub(super) fn selections(
     paths: &[PathBuf],
+    ways: Ways,
     settings: &Settings,
     terminal: Terminal,
 ) -> Result<Vec<Selection>, Problem> {
@@ -56,7 +57,7 @@ pub(super) fn selections(
         let folder = folder(settings, terminal)?;
         return Ok(vec![Selection { folder, only: None }]);
     }
-    let read = |path: &PathBuf| Ok(layouts::select(path, settings.layout())?);
+    let read = |path: &PathBuf| Ok(layouts::select(path, settings.layout(), ways)?);
     paths.iter().map(read).collect()
 }
 

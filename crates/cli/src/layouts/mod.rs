@@ -13,7 +13,7 @@ mod siblings;
 
 pub use select::{Selection, alone, select};
 pub use siblings::{NoRoom, names_behind, title};
-pub use tree::{Entry, Text, Tree};
+pub use tree::{Entry, Text, Tree, Ways};
 
 use clap::ValueEnum;
 use nonstop_core::hash::sha256_hex;
@@ -88,6 +88,11 @@ const KNOWN: [Layout; 3] = [
 
 /// Reads a folder of migrations.
 pub fn read_folder(path: &Path, choice: LayoutChoice) -> Result<Folder, LayoutError> {
+    read_ways(path, choice, Ways::Both)
+}
+
+/// The same, perhaps without the ways back.
+pub fn read_ways(path: &Path, choice: LayoutChoice, ways: Ways) -> Result<Folder, LayoutError> {
     if !path.exists() {
         return Err(LayoutError::Missing {
             path: tree::shown(path),
@@ -98,7 +103,7 @@ pub fn read_folder(path: &Path, choice: LayoutChoice) -> Result<Folder, LayoutEr
             path: tree::shown(path),
         });
     }
-    let mut folder = read_tree(&Tree::read(path)?, choice)?;
+    let mut folder = read_tree(&Tree::read_ways(path, ways)?, choice)?;
     if folder.layout == LayoutChoice::Prisma {
         let version = runner::Prisma::of_project(path);
         for migration in &mut folder.migrations {

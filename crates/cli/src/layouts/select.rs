@@ -1,6 +1,6 @@
 //! What a PATH of `check` stands for: a folder of migrations, one migration in it, a plain file, or standard input.
 
-use super::{Folder, LayoutChoice, LayoutError, migration, read_folder, tree};
+use super::{Folder, LayoutChoice, LayoutError, Ways, migration, read_ways, tree};
 use nonstop_core::migration::{Migration, TransactionModel};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub struct Selection {
 }
 
 /// Finds out what a path is, and reads it.
-pub fn select(path: &Path, choice: LayoutChoice) -> Result<Selection, LayoutError> {
+pub fn select(path: &Path, choice: LayoutChoice, ways: Ways) -> Result<Selection, LayoutError> {
     if path.as_os_str() == "-" {
         let mut bytes = Vec::new();
         let read = std::io::stdin().read_to_end(&mut bytes);
@@ -27,9 +27,9 @@ pub fn select(path: &Path, choice: LayoutChoice) -> Result<Selection, LayoutErro
             .iter()
             .find(|name| path.join(name).is_file())
         {
-            Some(_) => one_of_folder(path, choice),
+            Some(_) => one_of_folder(path, choice, ways),
             None => Ok(Selection {
-                folder: read_folder(path, choice)?,
+                folder: read_ways(path, choice, ways)?,
                 only: None,
             }),
         };
@@ -39,19 +39,19 @@ pub fn select(path: &Path, choice: LayoutChoice) -> Result<Selection, LayoutErro
             path: tree::shown(path),
         });
     }
-    file(path, choice)
+    file(path, choice, ways)
 }
 
-fn file(path: &Path, choice: LayoutChoice) -> Result<Selection, LayoutError> {
+fn file(path: &Path, choice: LayoutChoice, ways: Ways) -> Result<Selection, LayoutError> {
     let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned());
     let file_name = file_name.unwrap_or_default();
     let parent = parent_of(path);
     if matches!(file_name.as_str(), "migration.sql" | "up.sql") {
-        return one_of_folder(&parent, choice);
+        return one_of_folder(&parent, choice, ways);
     }
     if let Some(name) = file_name.strip_suffix(".up.sql") {
         return Ok(Selection {
-            folder: read_folder(&parent, LayoutChoice::Updown)?,
+            folder: read_ways(&parent, LayoutChoice::Updown, ways)?,
             only: Some(name.to_owned()),
         });
     }
@@ -61,7 +61,7 @@ fn file(path: &Path, choice: LayoutChoice) -> Result<Selection, LayoutError> {
 }
 
 /// A folder that holds one migration: its siblings tell what exists.
-fn one_of_folder(path: &Path, choice: LayoutChoice) -> Result<Selection, LayoutError> {
+fn one_of_folder(path: &Path, choice: LayoutChoice, ways: Ways) -> Result<Selection, LayoutError> {
     let full = path
         .canonicalize()
         .map_err(|source| LayoutError::unreadable(path, source))?;
@@ -71,7 +71,7 @@ fn one_of_folder(path: &Path, choice: LayoutChoice) -> Result<Selection, LayoutE
         None => full.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf),
     };
     Ok(Selection {
-        folder: read_folder(&parent, choice)?,
+        folder: read_ways(&parent, choice, ways)?,
         only: name,
     })
 }
@@ -108,6 +108,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn ways_back_are_read_only_where_they_are_wanted() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        for (folder, up, down) in [("d/1_a", "up.sql", "down.sql"), ("u", "1_a.up.sql", "1_a.down.sql")] {
+            std::fs::create_dir_all(root.join(folder)).unwrap();
+            std::fs::write(root.join(folder).join(up), "SELECT 1").unwrap();
+            std::fs::write(root.join(folder).join(down), "SELECT 2").unwrap();
+        }
+        for folder in ["d", "u"] {
+            for (ways, back) in [(Ways::Both, Some("SELECT 2")), (Ways::Forward, None)] {
+                let selection = select(&root.join(folder), LayoutChoice::Auto, ways).unwrap();
+                let [one] = selection.folder.migrations.as_slice() else {
+                    panic!("{folder}");
+                };
+                assert_eq!(one.up.as_ref().unwrap().text, "SELECT 1");
+                assert_eq!(one.down.as_ref().map(|down| down.text.as_str()), back);
+                assert!(selection.folder.warnings.is_empty());
+            }
+        }
+    }
+
+    #[test]
     fn a_path_may_be_a_folder_a_migration_or_a_file() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path();
@@ -117,13 +139,13 @@ mod tests {
         }
         std::fs::write(root.join("plain.sql"), "SELECT 1").unwrap();
         let only = |path: &str| {
-            let selection = select(&root.join(path), LayoutChoice::Auto).unwrap();
+            let selection = select(&root.join(path), LayoutChoice::Auto, Ways::Both).unwrap();
             (selection.folder.migrations.len(), selection.only)
         };
         assert_eq!(only("m"), (2, None));
         assert_eq!(only("m/2_b"), (2, Some("2_b".to_owned())));
         assert_eq!(only("m/2_b/migration.sql"), (2, Some("2_b".to_owned())));
         assert_eq!(only("plain.sql"), (1, None));
-        assert!(select(&root.join("none"), LayoutChoice::Auto).is_err());
+        assert!(select(&root.join("none"), LayoutChoice::Auto, Ways::Both).is_err());
     }
 }

@@ -29,12 +29,21 @@ pub enum Entry {
     Other,
 }
 
+/// Which files of migrations are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ways {
+    /// Also the ways back.
+    Both,
+    /// `down.sql` and `NAME.down.sql` are taken note of, and not read.
+    Forward,
+}
+
 /// What a file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Text {
     /// The text, decoded as Node does: a byte order mark stays, what is not UTF-8 becomes U+FFFD.
     Read(String),
-    /// Neither `.sql` nor `.toml`: not looked into.
+    /// Neither `.sql` nor `.toml`, or a way back that nobody wants: not looked into.
     Unread,
 }
 
@@ -51,11 +60,16 @@ impl Text {
 impl Tree {
     /// Reads a folder.
     pub fn read(path: &Path) -> Result<Self, LayoutError> {
+        Self::read_ways(path, Ways::Both)
+    }
+
+    /// The same, perhaps without the ways back.
+    pub fn read_ways(path: &Path, ways: Ways) -> Result<Self, LayoutError> {
         let read = |entry: Listed| {
             let own = path.join(&entry.os_name);
             let node = match entry.kind {
-                Kind::Directory => Entry::Folder(files_of(&own)?),
-                kind => read_file(&own, kind)?.map_or(Entry::Other, Entry::File),
+                Kind::Directory => Entry::Folder(files_of(&own, ways)?),
+                kind => read_file(&own, kind, ways)?.map_or(Entry::Other, Entry::File),
             };
             Ok((entry.name, node))
         };
@@ -140,10 +154,10 @@ fn list(path: &Path) -> Result<Vec<Listed>, LayoutError> {
     Ok(found)
 }
 
-fn files_of(path: &Path) -> Result<BTreeMap<String, Text>, LayoutError> {
+fn files_of(path: &Path, ways: Ways) -> Result<BTreeMap<String, Text>, LayoutError> {
     let mut files = BTreeMap::new();
     for entry in list(path)?.into_iter().filter(|entry| entry.kind != Kind::Directory) {
-        if let Some(text) = read_file(&path.join(&entry.os_name), entry.kind)? {
+        if let Some(text) = read_file(&path.join(&entry.os_name), entry.kind, ways)? {
             files.insert(entry.name, text);
         }
     }
@@ -151,7 +165,7 @@ fn files_of(path: &Path) -> Result<BTreeMap<String, Text>, LayoutError> {
 }
 
 /// `None` for what is not a file once links are followed, or is gone.
-fn read_file(path: &Path, kind: Kind) -> Result<Option<Text>, LayoutError> {
+fn read_file(path: &Path, kind: Kind, ways: Ways) -> Result<Option<Text>, LayoutError> {
     let error = |source| LayoutError::unreadable(path, source);
     if kind != Kind::File {
         match std::fs::metadata(path) {
@@ -164,7 +178,8 @@ fn read_file(path: &Path, kind: Kind) -> Result<Option<Text>, LayoutError> {
     let wanted = path
         .extension()
         .is_some_and(|extension| extension == "sql" || extension == "toml");
-    if !wanted {
+    let is_back = || path.as_os_str().as_encoded_bytes().ends_with(b"down.sql");
+    if !wanted || (ways == Ways::Forward && is_back()) {
         return Ok(Some(Text::Unread));
     }
     match std::fs::read(path) {

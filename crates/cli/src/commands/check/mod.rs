@@ -14,7 +14,7 @@ use crate::args::FailOn;
 use crate::config::Settings;
 use crate::exit::{Exit, Problem};
 use crate::formats::{github, gitlab, human, json, junit, sarif};
-use crate::layouts::{Folder, Selection};
+use crate::layouts::{Folder, Selection, Ways};
 use crate::terminal::Terminal;
 use baseline::Baseline;
 use clap::{Args, ValueEnum};
@@ -110,7 +110,7 @@ pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> 
         with_effects: args.effects,
         ..Report::default()
     };
-    for selection in database::selections(&args.paths, settings, terminal)? {
+    for selection in database::selections(&args.paths, Ways::Forward, settings, terminal)? {
         let ground = ground(&selection, version, args, settings, terminal)?;
         let since = args.since.as_deref();
         with_room(|| walk::walk(&selection, since, ground, &policy, &mut report))?;

@@ -13,7 +13,7 @@ use crate::args::Format;
 use crate::config::Settings;
 use crate::exit::{Exit, Problem};
 use crate::formats::{human, json};
-use crate::layouts::{LayoutChoice, Selection};
+use crate::layouts::{LayoutChoice, Selection, Ways};
 use crate::terminal::Terminal;
 use clap::{Args, ValueEnum};
 use nonstop_core::fix::Split;
@@ -81,7 +81,7 @@ impl From<SplitChoice> for Split {
 
 pub(super) fn run(args: &FixArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Problem> {
     let mut report = Report::default();
-    let selections = database::selections(&args.paths, settings, terminal)?;
+    let selections = database::selections(&args.paths, Ways::Both, settings, terminal)?;
     for selection in &selections {
         if args.write && selection.folder.path == "-" {
             return Err(Problem::usage(
