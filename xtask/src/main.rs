@@ -19,7 +19,7 @@ const USAGE: &str = "\
 usage: ./x <verb>
 
   test [name…]  format, clippy, walls, doctests, tests on every PostgreSQL major that is here; with names only those tests
-  chaos         kills at a hundred random moments and at each point of the journal; a hundred other faults beside writers
+  chaos [N]     kills at N random moments (100), at each point of the journal and each step of every form; N other faults beside writers
   forms [word…] every form of a statement, both ways and under load, on every major; with words only cases of such names
   truth [flag…] what check says of whole histories beside what a server shows (--history NAME|FOLDER, --major N, --misses N)
   fuzz [flag…]  text that is nearly SQL, until something panics, hangs or dies (parse, lower, check; --seconds N, --seed N)
@@ -45,7 +45,7 @@ fn run(arguments: &[String]) -> Result<()> {
     };
     match verb.as_str() {
         "test" => suite::run(rest),
-        "chaos" => suite::chaos(),
+        "chaos" => suite::chaos(rest),
         "forms" => suite::forms(rest),
         "truth" => truth::run(rest),
         "fuzz" => fuzz(rest),

@@ -43,9 +43,16 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     on_servers(vec![("tests", tests)], outcomes)
 }
 
-/// `./x chaos`: a hundred kills at random moments, one at each point of the journal on the way forward and back, and a
-/// hundred faults at random beside an application that writes.
-pub(crate) fn chaos() -> Result<()> {
+/// `./x chaos [N]`: N (100) kills at random moments, one at each point of the journal and each step of every form on the way
+/// forward and back, and N faults at random beside an application that writes.
+pub(crate) fn chaos(arguments: &[String]) -> Result<()> {
+    let wanted = match arguments {
+        [] => 100,
+        [wanted] => wanted
+            .parse::<u32>()
+            .with_context(|| format!("`{wanted}` is no number"))?,
+        _ => bail!("usage: ./x chaos [N]"),
+    };
     let mut kills = cargo(&[
         "test",
         "--package",
@@ -55,11 +62,13 @@ pub(crate) fn chaos() -> Result<()> {
         "--",
         "kills::",
         "back::",
+        "batches::kills",
+        "every_form::",
         "chaos::",
     ]);
     kills
         .args(["--nocapture", "--test-threads=2"])
-        .env("NONSTOP_CHAOS", "100");
+        .env("NONSTOP_CHAOS", wanted.to_string());
     on_servers(vec![("chaos", kills)], Vec::new())
 }
 

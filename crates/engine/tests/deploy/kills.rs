@@ -58,6 +58,10 @@ async fn the_child() {
         let _ = crate::chaos::go(&target, back, &Events::silent()).await;
         return;
     }
+    if let Some(migrations) = crate::every_form::folder(&case) {
+        crate::every_form::go(&target, &migrations, &Events::silent()).await;
+        return;
+    }
     if let Some(migrations) = crate::back::folder(&case) {
         let _ = crate::back::go(&target, &migrations, &Events::silent()).await;
         return;

@@ -6,6 +6,7 @@ mod backfill;
 mod batches;
 mod before;
 mod chaos;
+mod every_form;
 mod faults;
 mod kills;
 mod locks;
