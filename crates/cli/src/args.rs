@@ -195,10 +195,10 @@ pub enum FailOn {
 #[command(next_help_heading = "Batches")]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct LimitArgs {
-    /// How many milliseconds a batch is aimed to take [default: 150]
+    /// How many milliseconds a batch is aimed to take; beside others a fifth of it [default: 150]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub target_ms: Option<u64>,
-    /// The rest after a batch, as a share of its time [default: 0.25 while others are at work, else 0]
+    /// The rest after a batch, as a share of its time [default: 0; beside others 0.2, and rests within it]
     #[arg(long, value_name = "RATIO")]
     pub nice: Option<f64>,
     /// How far a replica may be behind [default: 1500ms]

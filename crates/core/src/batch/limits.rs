@@ -11,11 +11,12 @@ use std::time::Duration;
 pub struct Limits {
     /// Rows in a batch. `None`: as many as the target asks for.
     pub batch_size: Option<u64>,
-    /// How long a batch is aimed to take; never more than three quarters of what anybody may wait.
+    /// How long a batch is aimed to take, a fifth of that while others are at work; never more than three quarters of what
+    /// anybody may wait.
     #[serde(rename = "target_ms", with = "millis")]
     pub target: Duration,
-    /// How long it rests after a batch, as a share of the time that the batch took. `None`: a quarter while others are at
-    /// work, and not at all when nobody is.
+    /// How long it rests after a batch, as a share of the time that the batch took. `None`: not at all when nobody is at
+    /// work; a fifth while others are, with rests between the rows of the batch as well.
     pub nice: Option<f64>,
     /// How far a replica may be behind.
     #[serde(rename = "max_lag_ms", with = "millis")]

@@ -6,12 +6,14 @@
 mod key;
 mod limits;
 mod pace;
+mod rate;
 mod text;
 mod trail;
 
 pub use key::{Key, key_of};
 pub use limits::{Hold, Limits};
-pub use pace::{BatchPace, Load, Rest, rest, resting_for};
+pub use pace::{BatchPace, Load, Rest, Spread, rest, resting_for};
+pub use rate::Rate;
 pub use trail::Trail;
 
 use crate::quote::{Name, SqlText};

@@ -1,4 +1,8 @@
-//! How many rows at once, and how long to rest between two batches. Pure: what was seen goes in.
+//! How many rows at once, and how long to rest between two batches and between two rows. Pure: what was seen goes in.
+//!
+//! Beside others it is not how much is done that hurts, but how much at a stretch: a request that finds the processor taken
+//! waits until the scheduler's next tick, and a commit waits until the disk has what was logged before it. So while others
+//! are at work a batch is short, and rests after each fraction of a millisecond.
 
 use super::{Hold, Limits};
 use std::time::Duration;
@@ -7,12 +11,41 @@ use std::time::Duration;
 const FIRST: u64 = 1_000;
 const LEAST: u64 = 100;
 const MOST: u64 = 50_000;
-/// The share of its working time that it rests while others are at work.
-const NICE: f64 = 0.25;
-/// The same when somebody has waited for it.
+/// By how much a batch is aimed to be shorter while others are at work.
+const SHORTER: u32 = 5;
+/// How long it works at a stretch while others are at work, in microseconds.
+const STINT_MICROS: u64 = 350;
+/// How long a rest between two rows is, in microseconds: a sleep of a millisecond, which is the shortest that the server has,
+/// and coming back from it.
+const BREATH_MICROS: u64 = 1_100;
+/// The share of its time that it rests after a batch while others are at work, when it has rested between the rows as well.
+const NICE: f64 = 0.2;
+/// The same when it has not.
+const NICER: f64 = 3.0;
+/// The least when somebody has waited for it.
 const KIND: f64 = 1.0;
 const SHORTEST_REST: Duration = Duration::from_millis(50);
 const LONGEST_REST: Duration = Duration::from_secs(2);
+
+/// How a batch is spread over time: by rests between its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spread {
+    /// How long it works at a stretch, in microseconds.
+    pub stint_micros: u64,
+}
+
+impl Spread {
+    /// How long it works and rests, in microseconds.
+    pub const fn cycle_micros(self) -> u64 {
+        self.stint_micros + BREATH_MICROS
+    }
+
+    /// The share of its time that it works.
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    fn share(self) -> f64 {
+        self.stint_micros as f64 / self.cycle_micros() as f64
+    }
+}
 
 /// How many rows at once.
 #[derive(Debug, Clone)]
@@ -22,11 +55,15 @@ pub struct BatchPace {
     target: Duration,
     failures: u32,
     fixed: Option<u64>,
+    /// Whether the server lets it rest between two rows.
+    may_spread: bool,
+    spread: Option<Spread>,
+    busy: bool,
 }
 
 impl BatchPace {
-    /// Nothing done yet. With a size that is given it only ever goes below it when a batch fails.
-    pub fn new(max_block: Duration, limits: &Limits) -> Self {
+    /// Nothing done yet, and nobody else at work. With a size that is given it only ever goes below it when a batch fails.
+    pub fn new(max_block: Duration, limits: &Limits, may_spread: bool) -> Self {
         let fixed = limits.batch_size.map(|size| size.max(1));
         Self {
             size: fixed.unwrap_or(FIRST),
@@ -34,17 +71,35 @@ impl BatchPace {
             target: limits.target.min(max_block * 3 / 4),
             failures: 0,
             fixed,
+            may_spread,
+            spread: None,
+            busy: false,
         }
     }
 
-    /// The limits may have changed: what was learnt stays where it still fits.
-    pub fn keep_to(&mut self, max_block: Duration, limits: &Limits) {
-        let new = Self::new(max_block, limits);
-        self.target = new.target;
+    /// The limits may have changed, and others may have come or gone: what was learnt stays where it still fits.
+    pub fn keep_to(&mut self, max_block: Duration, limits: &Limits, busy: bool) {
+        let new = Self::new(max_block, limits, self.may_spread);
+        // Whoever says how much it rests has said when.
+        let spread = Spread {
+            stint_micros: STINT_MICROS,
+        };
+        self.spread = Some(spread).filter(|_| busy && self.may_spread && limits.nice.is_none());
+        self.target = if busy { new.target / SHORTER } else { new.target };
         if self.fixed != new.fixed {
             self.size = new.fixed.unwrap_or_else(|| self.size.clamp(LEAST, MOST));
             (self.fixed, self.most) = (new.fixed, new.most);
+        } else if busy && !self.busy && self.fixed.is_none() {
+            // Those who have come must not wait until it has learnt. When they have gone, it may take its time to grow.
+            let share = self.spread.map_or(1.0, Spread::share);
+            self.size = self.scaled(share / f64::from(SHORTER));
         }
+        self.busy = busy;
+    }
+
+    /// How the next batch is spread; `None`: it works without a rest.
+    pub const fn spread(&self) -> Option<Spread> {
+        self.spread
     }
 
     /// Rows of the next batch.
@@ -116,8 +171,8 @@ pub enum Rest {
     Until(Hold),
 }
 
-/// What comes before the next batch, when the last one took so long.
-pub fn rest(took: Duration, load: &Load, limits: &Limits) -> Rest {
+/// What comes before the next batch, when the last one took so long, spread like this.
+pub fn rest(took: Duration, spread: Option<Spread>, load: &Load, limits: &Limits) -> Rest {
     if let Some(hold) = hold(load, limits) {
         return Rest::Until(hold);
     }
@@ -126,7 +181,11 @@ pub fn rest(took: Duration, load: &Load, limits: &Limits) -> Rest {
         let share = lag.as_secs_f64() / limits.max_lag.as_secs_f64().max(0.001);
         ((share - 0.5) * 2.0).clamp(0.0, 1.0)
     });
-    let nice = limits.nice.unwrap_or(if load.busy { NICE } else { 0.0 });
+    let nice = limits.nice.unwrap_or(match (load.busy, spread) {
+        (false, _) => 0.0,
+        (true, Some(_)) => NICE,
+        (true, None) => NICER,
+    });
     let others = if load.waited_for { nice.max(KIND) } else { nice };
     // What the user has asked for is not cut short.
     let longest = LONGEST_REST.max(took.mul_f64(limits.nice.unwrap_or(0.0)));
@@ -170,6 +229,9 @@ mod tests {
     use proptest::prelude::*;
 
     const MS: Duration = Duration::from_millis(1);
+    const SPREAD: Option<Spread> = Some(Spread {
+        stint_micros: STINT_MICROS,
+    });
 
     fn of_size(size: u64) -> Limits {
         Limits {
@@ -178,9 +240,13 @@ mod tests {
         }
     }
 
+    fn alone(limits: &Limits) -> BatchPace {
+        BatchPace::new(200 * MS, limits, true)
+    }
+
     #[test]
     fn a_batch_grows_to_its_time_and_shrinks_when_it_fails() {
-        let mut pace = BatchPace::new(200 * MS, &Limits::default());
+        let mut pace = alone(&Limits::default());
         pace.done(true, 15 * MS);
         assert_eq!(pace.size(), 2_000);
         pace.done(true, 100 * MS);
@@ -195,26 +261,64 @@ mod tests {
 
     #[test]
     fn a_fixed_size_stays() {
-        let mut pace = BatchPace::new(200 * MS, &of_size(7));
+        let mut pace = alone(&of_size(7));
         pace.done(true, MS);
         assert_eq!(pace.size(), 7);
         pace.failed(0.0);
         assert_eq!(pace.size(), 7, "already as small as may be");
-        let mut large = BatchPace::new(200 * MS, &of_size(2_000));
+        let mut large = alone(&of_size(2_000));
         large.failed(0.0);
         assert_eq!(large.size(), 1_000);
     }
 
     #[test]
     fn limits_may_change_on_the_way() {
-        let mut pace = BatchPace::new(200 * MS, &Limits::default());
+        let mut pace = alone(&Limits::default());
         pace.done(true, 15 * MS);
-        pace.keep_to(200 * MS, &Limits::default());
+        pace.keep_to(200 * MS, &Limits::default(), false);
         assert_eq!(pace.size(), 2_000, "nothing has changed");
-        pace.keep_to(200 * MS, &of_size(10));
+        pace.keep_to(200 * MS, &of_size(10), false);
         assert_eq!(pace.size(), 10);
-        pace.keep_to(200 * MS, &Limits::default());
+        pace.keep_to(200 * MS, &Limits::default(), false);
         assert_eq!(pace.size(), LEAST);
+    }
+
+    #[test]
+    fn beside_others_a_batch_is_short_at_once_and_spread() {
+        let limits = Limits::default();
+        let mut pace = alone(&limits);
+        for _ in 0..9 {
+            pace.done(true, MS);
+        }
+        pace.keep_to(200 * MS, &limits, false);
+        assert_eq!((pace.size(), pace.spread()), (MOST, None));
+        pace.keep_to(200 * MS, &limits, true);
+        assert!(pace.size() <= MOST / 15, "{}", pace.size());
+        assert_eq!(pace.spread(), SPREAD);
+        let size = pace.size();
+        pace.done(true, 30 * MS);
+        pace.keep_to(200 * MS, &limits, true);
+        assert_eq!(pace.size(), size, "a fifth of the time is aimed at");
+        pace.keep_to(200 * MS, &limits, false);
+        pace.done(true, 30 * MS);
+        assert_eq!((pace.size(), pace.spread()), (size * 2, None));
+    }
+
+    #[test]
+    fn what_the_user_has_said_stands_beside_others() {
+        let mut fixed = alone(&of_size(7_000));
+        fixed.keep_to(200 * MS, &of_size(7_000), true);
+        assert_eq!((fixed.size(), fixed.spread()), (7_000, SPREAD));
+        let nice = Limits {
+            nice: Some(0.0),
+            ..Limits::default()
+        };
+        let mut pace = alone(&nice);
+        pace.keep_to(200 * MS, &nice, true);
+        assert_eq!(pace.spread(), None);
+        let mut forbidden = BatchPace::new(200 * MS, &Limits::default(), false);
+        forbidden.keep_to(200 * MS, &Limits::default(), true);
+        assert_eq!((forbidden.size(), forbidden.spread()), (200, None));
     }
 
     #[test]
@@ -226,7 +330,7 @@ mod tests {
             pause_while: Some(SqlText::verbatim("true")),
             ..Limits::default()
         };
-        let rests = |load: Load| rest(100 * MS, &load, &limits);
+        let rests = |load: Load| rest(100 * MS, SPREAD, &load, &limits);
         let of = |active, waited_for, lag| {
             rests(Load {
                 active,
@@ -243,7 +347,12 @@ mod tests {
         };
         assert_eq!(resting_for(&busy, &limits), Some("others who are at work"));
         assert_eq!(resting_for(&Load::default(), &limits), None);
-        assert_eq!(of(3, false, None), Rest::For(25 * MS));
+        assert_eq!(of(3, false, None), Rest::For(20 * MS));
+        assert_eq!(
+            rest(100 * MS, None, &busy, &limits),
+            Rest::For(300 * MS),
+            "it has not rested between its rows"
+        );
         assert_eq!(of(3, true, None), Rest::For(100 * MS));
         assert_eq!(of(0, false, Some(750 * MS)), Rest::For(50 * MS));
         let too_far = Hold::Replica(1_001 * MS, 1_000 * MS);
@@ -268,14 +377,15 @@ mod tests {
             nice: Some(2.0),
             ..Limits::default()
         };
-        assert_eq!(rest(100 * MS, &Load::default(), &nice), Rest::For(200 * MS));
+        assert_eq!(rest(100 * MS, None, &Load::default(), &nice), Rest::For(200 * MS));
     }
 
     proptest! {
         #[test]
-        fn the_size_stays_in_its_range(times in prop::collection::vec(0_u64..5_000, 0..50), fails in prop::collection::vec(any::<bool>(), 50)) {
-            let mut pace = BatchPace::new(200 * MS, &Limits::default());
-            for (ms, fails) in times.iter().zip(fails) {
+        fn the_size_stays_in_its_range(times in prop::collection::vec(0_u64..5_000, 0..50), fails in prop::collection::vec(any::<bool>(), 50), busy in prop::collection::vec(any::<bool>(), 50)) {
+            let mut pace = alone(&Limits::default());
+            for ((ms, fails), busy) in times.iter().zip(fails).zip(busy) {
+                pace.keep_to(200 * MS, &Limits::default(), busy);
                 if fails {
                     prop_assert!(pace.failed(1.0) <= LONGEST_REST);
                 } else {

@@ -1,8 +1,21 @@
 //! The SQL of a batch.
 
-use super::{Batch, Key, Position, Window};
+use super::{Batch, Key, Position, Spread, Window};
 use crate::quote::{Ident, Idents, List, Literal, SqlText};
 use crate::sql;
+
+impl Spread {
+    /// An expression that costs next to nothing for most rows, and takes the breath at the first row behind the end of a
+    /// stint. The time of day decides, so nothing need be kept between two rows.
+    fn breath(self) -> SqlText {
+        sql!(
+            "CASE WHEN pg_catalog.date_part('microseconds', pg_catalog.clock_timestamp())::bigint % {} >= {} \
+             THEN pg_catalog.pg_sleep(0.0009)::text END",
+            self.cycle_micros(),
+            self.stint_micros
+        )
+    }
+}
 
 impl Batch {
     /// The last place of the key, as it is now; no row where the table is empty.
@@ -63,7 +76,7 @@ impl Batch {
     }
 
     /// Locks the rows of a window in the order of the key.
-    pub fn lock(&self, window: &Window) -> Option<SqlText> {
+    pub fn lock(&self, window: &Window, spread: Option<Spread>) -> Option<SqlText> {
         let locking = self.locking.as_ref()?;
         let strength = SqlText::verbatim(if self.deletes() { "UPDATE" } else { "NO KEY UPDATE" });
         let alias = sql!("{}", Ident(&self.alias));
@@ -71,8 +84,10 @@ impl Batch {
             Key::Columns(keys) => columns(&alias, keys),
             Key::Pages => vec![sql!("{}.ctid", alias)],
         };
+        let counted = spread.map_or_else(|| sql!("*"), |spread| spread.breath());
         Some(sql!(
-            "SELECT count(*) FROM ({} WHERE {} ORDER BY {} FOR {} OF {}) AS locked",
+            "SELECT count({}) FROM ({} WHERE {} ORDER BY {} FOR {} OF {}) AS locked",
+            counted,
             locking,
             self.rows(window),
             List(&order),
@@ -82,8 +97,9 @@ impl Batch {
     }
 
     /// Changes the rows of a window, and gives one row for each.
-    pub fn change(&self, window: &Window) -> SqlText {
-        sql!("{} WHERE {} RETURNING 1", self.change, self.rows(window))
+    pub fn change(&self, window: &Window, spread: Option<Spread>) -> SqlText {
+        let returned = spread.map_or_else(|| sql!("1"), |spread| spread.breath());
+        sql!("{} WHERE {} RETURNING {}", self.change, self.rows(window), returned)
     }
 
     /// Settings of a transaction in which a window is changed: rows are found by the key, in its order.
@@ -192,10 +208,10 @@ mod tests {
             upto: strings(&["9"]),
         };
         assert_eq!(
-            batch.change(&first).as_str(),
+            batch.change(&first, None).as_str(),
             "UPDATE \"T\" a SET c = 1 WHERE \"a\".\"id\" <= '9' RETURNING 1"
         );
-        assert_eq!(batch.lock(&first), None);
+        assert_eq!(batch.lock(&first, None), None);
         assert_eq!(
             batch.end().as_str(),
             "SELECT \"id\" FROM \"public\".\"T\" ORDER BY \"id\" DESC LIMIT 1"
@@ -222,11 +238,11 @@ mod tests {
         };
         let rows = "ROW(\"a\".\"b\", \"a\".\"It's\") > ROW('x''y', '1') AND ROW(\"a\".\"b\", \"a\".\"It's\") <= ROW('z', '2') AND (c = 1 OR c = 2)";
         assert_eq!(
-            batch.change(&window).as_str(),
+            batch.change(&window, None).as_str(),
             format!("UPDATE \"T\" a SET c = 1 WHERE {rows} RETURNING 1")
         );
         assert_eq!(
-            batch.lock(&window).unwrap().as_str(),
+            batch.lock(&window, None).unwrap().as_str(),
             format!(
                 "SELECT count(*) FROM (SELECT FROM \"T\" a WHERE {rows} ORDER BY \"a\".\"b\", \"a\".\"It's\" \
                  FOR NO KEY UPDATE OF \"a\") AS locked"
@@ -244,12 +260,34 @@ mod tests {
             after: None,
             upto: strings(&["9"]),
         };
-        assert_eq!(batch.lock(&first), None);
+        assert_eq!(batch.lock(&first, None), None);
         assert_eq!(
-            batch.change(&first).as_str(),
+            batch.change(&first, None).as_str(),
             "UPDATE \"T\" a SET c = 1 WHERE \"a\".\"id\" <= '9' AND CASE WHEN c = 1 OR c = 2 THEN true ELSE false END RETURNING 1"
         );
         assert!(batch.settings().as_str().starts_with("SET LOCAL enable_seqscan = off"));
+    }
+
+    #[test]
+    fn a_batch_that_is_spread_takes_breath_between_rows() {
+        let spread = Some(Spread { stint_micros: 400 });
+        let batch = batch(&["id"], Some("c = 1"));
+        let window = Window {
+            after: None,
+            upto: strings(&["9"]),
+        };
+        let breath = "CASE WHEN pg_catalog.date_part('microseconds', pg_catalog.clock_timestamp())::bigint % 1500 >= 400 \
+                      THEN pg_catalog.pg_sleep(0.0009)::text END";
+        assert_eq!(
+            batch.change(&window, spread).as_str(),
+            format!("UPDATE \"T\" a SET c = 1 WHERE \"a\".\"id\" <= '9' AND (c = 1) RETURNING {breath}")
+        );
+        let lock = batch.lock(&window, spread).unwrap();
+        assert!(
+            lock.as_str()
+                .starts_with(&format!("SELECT count({breath}) FROM (SELECT ")),
+            "{lock}"
+        );
     }
 
     #[test]
@@ -263,7 +301,7 @@ mod tests {
             upto: strings(&["16"]),
         };
         assert_eq!(
-            batch.change(&window).as_str(),
+            batch.change(&window, None).as_str(),
             "UPDATE \"T\" a SET c = 1 WHERE \"a\".ctid >= '(8,0)'::pg_catalog.tid AND \"a\".ctid < '(16,0)'::pg_catalog.tid \
              AND (c IS NULL) RETURNING 1"
         );

@@ -6,7 +6,7 @@ use crate::event::{Event, millis};
 use crate::failure::SqlError;
 use crate::message;
 use crate::worker::{Place, StepError, Worker, answered};
-use nonstop_core::batch::{Hold, Limits, Load, Rest, Trail, rest, resting_for};
+use nonstop_core::batch::{Hold, Limits, Load, Rest, Spread, Trail, rest, resting_for};
 use nonstop_core::pace::Fault;
 use nonstop_core::quote::SqlText;
 use nonstop_core::sql;
@@ -17,11 +17,14 @@ use tokio_postgres::types::Type;
 
 /// How often is looked.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// The same while nobody else was at work: whoever comes must not bear long batches for long.
+const LOOK_OUT_EVERY: Duration = Duration::from_millis(50);
 /// How often an unchanged wait is told again.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
-// Whoever may not see another's session or replica sees NULL, and nothing is made of it. What takes a backup or only stores
-// the WAL has no place up to which it has replayed.
+// Whoever may not see another's replica sees NULL, and nothing is made of it. What takes a backup or only stores the WAL has
+// no place up to which it has replayed. Of another's session he sees that it is there, and not what it does: then it is taken
+// to be at work. Other runs of nonstop are nobody to rest for.
 const LOOK: &str = "
     SELECT others.active, others.busy,
            (pg_catalog.pg_current_wal_lsn() - '0/0'::pg_lsn)::text,
@@ -32,10 +35,25 @@ const LOOK: &str = "
                  WHERE state IN ('streaming', 'catchup') AND replay_lsn IS NOT NULL ORDER BY pid),
            c.limits::text, c.paused, c.cancelled
     FROM (SELECT count(*) FILTER (WHERE state = 'active')::int AS active,
-                 coalesce(bool_or(state = 'active' OR state_change > pg_catalog.clock_timestamp() - interval '1s'), false) AS busy
-          FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()
+                 coalesce(bool_or(application_name NOT LIKE 'migration:%' AND (backend_type IS NULL OR state = 'active'
+                     OR state_change > pg_catalog.clock_timestamp() - interval '1s')), false) AS busy
+          FROM pg_catalog.pg_stat_activity
+          WHERE (backend_type = 'client backend'
+                 OR backend_type IS NULL AND usesysid IS NOT NULL AND datname = pg_catalog.current_database())
+            AND pid <> pg_catalog.pg_backend_pid()
             AND application_name <> pg_catalog.current_setting('application_name')) AS others
     LEFT JOIN nonstop.control c ON c.migration = $1";
+
+/// What a batch was like.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Spent {
+    /// How long it took.
+    pub(super) took: Duration,
+    /// How it was spread over that time.
+    pub(super) spread: Option<Spread>,
+    /// Whether somebody waited for it.
+    pub(super) waited_for: bool,
+}
 
 /// The one who looks.
 pub(super) struct Lookout {
@@ -62,20 +80,19 @@ impl Lookout {
         }
     }
 
-    /// Rests after a batch that took so long, as the others need it. Gives how long that was.
+    /// Rests after a batch, as the others need it. Gives how long that was.
     pub(super) async fn rest(
         &mut self,
         worker: &mut Worker<'_>,
         place: &Place,
-        took: Duration,
-        waited_for: bool,
+        spent: Spent,
     ) -> Result<Duration, StepError> {
         let started = Instant::now();
         let mut told: Option<(Instant, std::mem::Discriminant<Hold>)> = None;
         loop {
             self.look(worker).await?;
-            self.load.waited_for = waited_for;
-            let pause = match rest(took, &self.load, &self.limits) {
+            self.load.waited_for = spent.waited_for;
+            let pause = match rest(spent.took, spent.spread, &self.load, &self.limits) {
                 Rest::For(pause) => {
                     sleep(worker, pause.saturating_sub(started.elapsed())).await?;
                     return Ok(started.elapsed());
@@ -98,6 +115,11 @@ impl Lookout {
         }
     }
 
+    /// Whether others were at work when was looked last.
+    pub(super) const fn others_are_at_work(&self) -> bool {
+        self.load.busy
+    }
+
     /// For whom it rests, in words.
     pub(super) fn resting_for(&self) -> Option<&'static str> {
         resting_for(&self.load, &self.limits)
@@ -105,7 +127,8 @@ impl Lookout {
 
     /// Looks, unless it was done a moment ago. What the user has cancelled is stopped.
     async fn look(&mut self, worker: &mut Worker<'_>) -> Result<(), StepError> {
-        if self.looked.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
+        let every = if self.load.busy { LOOK_EVERY } else { LOOK_OUT_EVERY };
+        if self.looked.is_some_and(|at| at.elapsed() < every) {
             return Ok(());
         }
         let client = worker.session.client();

@@ -7,7 +7,7 @@ use crate::failure::SqlError;
 use crate::journal::{self, StepState};
 use crate::message;
 use crate::worker::{Broken, Place, StepError, Worker, answered, tell};
-use nonstop_core::batch::{Batch, BatchPace, Key, Limits, Position, Window};
+use nonstop_core::batch::{Batch, BatchPace, Key, Limits, Position, Rate, Window};
 use nonstop_core::pace::Fault;
 use nonstop_core::quote::SqlText;
 use nonstop_core::sql;
@@ -19,7 +19,7 @@ mod look;
 mod progress;
 mod traces;
 
-use look::{Lookout, sleep};
+use look::{Lookout, Spent, sleep};
 use progress::{Owner, Progress, Turn, positions};
 use traces::Traces;
 
@@ -51,9 +51,14 @@ pub(crate) async fn run(
     let limits = worker.limits.clone().unwrap_or_default();
     let mut work = Work {
         mute: batch.silent && may_mute(worker).await?,
-        pace: BatchPace::new(worker.bounds.max_block(), &of_batch(&limits, batch)),
+        pace: BatchPace::new(
+            worker.bounds.max_block(),
+            &of_batch(&limits, batch),
+            may_spread(worker).await?,
+        ),
         lookout: Lookout::new(id, limits),
-        began: (Instant::now(), progress.seen),
+        began: Instant::now(),
+        rate: Rate::default(),
         told: Instant::now(),
         failing: None,
         // Of a pass that was cut off it is not known.
@@ -65,9 +70,12 @@ pub(crate) async fn run(
         batch,
         progress,
     };
+    work.rate
+        .at(work.began.elapsed(), u64::try_from(work.progress.seen).unwrap_or(0));
     work.carry_out(worker).await?;
     failpoint::pass("batches-done").await;
     if work.progress.changed > 0 {
+        traces::flush(worker).await;
         analyze(worker, place, batch).await?;
         work.sum_up(worker, before).await;
     }
@@ -150,11 +158,19 @@ async fn may_mute(worker: &mut Worker<'_>) -> Result<bool, StepError> {
     } else {
         sql!("SELECT pg_catalog.current_setting('is_superuser') = 'on'")
     };
-    let answer = ask(worker, &query).await?;
-    Ok(answer
-        .first()
-        .and_then(|row| row.first()?.as_deref().map(|is| is == "t"))
-        == Some(true))
+    is_true(worker, &query).await
+}
+
+/// Whether this role may sleep in the server; some take that from everybody.
+async fn may_spread(worker: &mut Worker<'_>) -> Result<bool, StepError> {
+    let query = sql!("SELECT pg_catalog.has_function_privilege('pg_catalog.pg_sleep(double precision)', 'EXECUTE')");
+    is_true(worker, &query).await
+}
+
+async fn is_true(worker: &mut Worker<'_>, query: &SqlText) -> Result<bool, StepError> {
+    let answer = ask(worker, query).await?;
+    let value = answer.first().and_then(|row| row.first()?.as_deref());
+    Ok(value == Some("t"))
 }
 
 /// Statistics of what stands there now. A failure is told, and stops nothing.
@@ -183,8 +199,8 @@ struct Work<'w> {
     lookout: Lookout,
     mute: bool,
     pass_changed: bool,
-    /// When this run began, and how many rows were behind it then.
-    began: (Instant, i64),
+    began: Instant,
+    rate: Rate,
     told: Instant,
     /// Since when the same batch fails.
     failing: Option<Instant>,
@@ -201,10 +217,11 @@ impl Work<'_> {
             worker.check_lock().await?;
             if self.waited.is_none() {
                 // Nothing is done before it is known that it may be.
-                self.waited = Some(self.lookout.rest(worker, self.place, Duration::ZERO, false).await?);
+                self.waited = Some(self.lookout.rest(worker, self.place, Spent::default()).await?);
             }
             let limits = of_batch(&self.lookout.limits, self.batch);
-            self.pace.keep_to(worker.bounds.max_block(), &limits);
+            let busy = self.lookout.others_are_at_work();
+            self.pace.keep_to(worker.bounds.max_block(), &limits, busy);
             let Some((window, rows)) = self.next(worker).await? else {
                 if self.is_settled() || !self.pass_again(worker).await? {
                     return Ok(());
@@ -300,6 +317,7 @@ impl Work<'_> {
             waited: self.waited.unwrap_or_default(),
             queueing: LockTimeout(worker.bounds.max_block() / 2),
             mute: self.mute,
+            spread: self.pace.spread(),
         };
         let text = self.owner.message(self.batch, &turn);
         // Nobody is kept waiting for longer than the watchdog allows to what is patient itself.
@@ -317,8 +335,12 @@ impl Work<'_> {
                 self.pace.done(window.upto != self.progress.ending, took);
                 self.failing = None;
                 self.tell(worker);
-                let rested = self.lookout.rest(worker, self.place, took, verdict.stood_in_the_way);
-                self.waited = Some(rested.await?);
+                let spent = Spent {
+                    took,
+                    spread: turn.spread,
+                    waited_for: verdict.stood_in_the_way,
+                };
+                self.waited = Some(self.lookout.rest(worker, self.place, spent).await?);
                 Ok(())
             }
             Err(error) => self.recover(worker, window, Broken { error, verdict }).await,
@@ -386,11 +408,8 @@ impl Work<'_> {
         }
         self.told = Instant::now();
         let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
-        let (began, before) = self.began;
         let done = unsigned(self.progress.seen);
-        let fresh = unsigned(self.progress.seen - before);
-        let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
-        let rate = fresh.saturating_mul(1_000) / ms;
+        let rate = self.rate.at(self.began.elapsed(), done);
         let total = unsigned(self.progress.total).max(done);
         worker.events.send(Event::Progress {
             migration: self.place.migration.clone(),

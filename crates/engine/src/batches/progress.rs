@@ -3,7 +3,7 @@
 use crate::acquire::setting;
 use crate::failure::SqlError;
 use crate::message;
-use nonstop_core::batch::{Batch, Position, Window};
+use nonstop_core::batch::{Batch, Position, Spread, Window};
 use nonstop_core::quote::{List, Literal, SqlText};
 use nonstop_core::sql;
 use nonstop_core::step::LockTimeout;
@@ -77,7 +77,7 @@ impl Owner<'_> {
         if turn.mute {
             text = sql!("{}SET LOCAL session_replication_role = replica;\n", text);
         }
-        if let Some(lock) = batch.lock(turn.window) {
+        if let Some(lock) = batch.lock(turn.window, turn.spread) {
             text = sql!("{}{};\n", text, lock);
         }
         let behind = turn.window.after.as_ref().map_or_else(|| sql!("NULL"), array);
@@ -96,7 +96,7 @@ impl Owner<'_> {
             "{}WITH changed AS ({}), told AS ({}) UPDATE nonstop.progress SET place = {}, batches = {}, seen = seen + {}, \
              changed = changed + told.rows FROM told WHERE migration = {} AND step = {} RETURNING told.rows;\nCOMMIT",
             text,
-            batch.change(turn.window),
+            batch.change(turn.window, turn.spread),
             told,
             array(&turn.window.upto),
             turn.number,
@@ -121,6 +121,8 @@ pub(super) struct Turn<'t> {
     pub queueing: LockTimeout,
     /// Triggers do not see it.
     pub mute: bool,
+    /// It rests between its rows too.
+    pub spread: Option<Spread>,
 }
 
 fn progress(row: &Row) -> Progress {
@@ -181,6 +183,7 @@ mod tests {
             waited: Duration::from_millis(7),
             queueing: LockTimeout(Duration::from_millis(100)),
             mute: false,
+            spread: None,
         };
         let owner = Owner { id: "i", step: "3" };
         assert_eq!(

@@ -21,6 +21,16 @@ const READ: &str = "
     FROM pg_catalog.pg_stat_user_tables
     WHERE relid = $1::pg_catalog.regclass OR relid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1::pg_catalog.regclass))";
 
+/// Lets the server count what this session has done, which it else does once a second. Where that fails, or before PostgreSQL
+/// 15, the counters come late, which stops nothing.
+pub(super) async fn flush(worker: &Worker<'_>) {
+    if worker.session.version().major() >= 15 {
+        let _ = worker
+            .short(&sql!("SELECT pg_catalog.pg_stat_force_next_flush()"))
+            .await;
+    }
+}
+
 impl Traces {
     /// As they are now; `None` where the server does not say, which stops nothing.
     pub(super) async fn read(worker: &Worker<'_>, table: &Name) -> Option<Self> {
