@@ -342,7 +342,7 @@ impl From<BackfillError> for Problem {
                     None => problem,
                 })
             }
-            error @ BackfillError::Running { .. } => Self::new(Exit::Refused, error),
+            error @ (BackfillError::Running { .. } | BackfillError::Rights { .. }) => Self::new(Exit::Refused, error),
             error => Self::usage(error),
         }
     }

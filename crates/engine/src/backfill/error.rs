@@ -30,6 +30,14 @@ pub enum BackfillError {
         /// What it said.
         failure: Box<Failure>,
     },
+    /// The role may not write down what it does.
+    #[error("the role {role} may not write nonstop's journal, by which each row is changed once: {grant}")]
+    Rights {
+        /// The role.
+        role: String,
+        /// What it lacks, as SQL.
+        grant: String,
+    },
     /// Nothing unfinished has this number.
     #[error("there is no unfinished backfill {id}; `nonstop backfill list` shows all")]
     Unknown {
@@ -91,7 +99,7 @@ impl BackfillError {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Run(error) => error.outcome(),
-            Self::Refused { .. } | Self::Part(_) | Self::NoTable { .. } => Outcome::Refused,
+            Self::Refused { .. } | Self::Rights { .. } | Self::Part(_) | Self::NoTable { .. } => Outcome::Refused,
             Self::Typing { .. }
             | Self::Unknown { .. }
             | Self::Which { .. }

@@ -7,6 +7,7 @@
 mod draft;
 mod error;
 mod list;
+mod rights;
 mod sample;
 
 pub use error::BackfillError;
@@ -115,6 +116,7 @@ async fn carry_out(target: &Target, order: &Order, (events, stop): (&Events, Sto
         return Err(DeployError::HistoryLock(LockError::Pooled).into());
     }
     let draft = Draft::of(&session, target, order).await?;
+    rights::check(&session).await?;
     let hash = sha256_hex(draft.statement().as_bytes());
     let short = &hash[..16];
     let run = format!("backfill-{}-{}", &short[..8], &unique()[..8]);
@@ -166,6 +168,12 @@ impl Job<'_> {
     async fn work(&mut self, draft: Draft, begun: Option<InFlight>) -> Result<End, BackfillError> {
         self.worker.open_run().await?;
         self.worker.end_orphans().await?;
+        let limits = self.worker.limits.clone();
+        if let Some(condition) = limits.and_then(|limits| limits.pause_while) {
+            batches::try_condition(&mut self.worker, &condition)
+                .await
+                .map_err(BackfillError::of_step)?;
+        }
         let resumed = begun.is_some() && self.by_statement;
         let flight = match begun {
             Some(flight) => {
@@ -187,12 +195,6 @@ impl Job<'_> {
         };
         steps::tell_started(&self.worker, &place, &step);
         let state = flight.done.get(&step.id).copied();
-        let limits = self.worker.limits.clone();
-        if let Some(condition) = limits.and_then(|limits| limits.pause_while) {
-            batches::try_condition(&mut self.worker, &condition)
-                .await
-                .map_err(BackfillError::of_step)?;
-        }
         match batches::run(&mut self.worker, &place, (&flight.id, &step), state).await {
             Ok(()) => {
                 let rows = [

@@ -181,6 +181,51 @@ async fn it_is_given_up_and_what_cannot_be_is_refused() {
     assert!(refused("c = (random() * 9)::int").await.contains("volatile"));
     assert!(refused("c = 'x'::text || 1").await.contains("is of type integer"));
     assert!(refused("e = 1").await.contains("does not exist"));
+    let before = backfill::list(&target).await.unwrap().len();
+    let limits = Limits {
+        pause_while: Some(SqlText::verbatim("nowhere()")),
+        ..small()
+    };
+    let end = backfill::run(&target, &order("c = 0", limits), &Events::silent(), Stop::never()).await;
+    assert!(end.unwrap_err().to_string().contains("nowhere()"));
+    assert_eq!(backfill::list(&target).await.unwrap().len(), before, "nothing is begun");
+}
+
+/// A role that may not see what another does takes it to be at work, and works in small batches from the first on.
+#[tokio::test]
+async fn beside_others_it_begins_small_and_without_rights_not_at_all() {
+    let database = testkit::database(*testkit::majors().last().unwrap()).await;
+    let role = format!("b_{}", database.name);
+    database.run(TABLE).await;
+    database
+        .run(&format!(
+            "CREATE ROLE {role} LOGIN PASSWORD 'x'; ALTER TABLE t OWNER TO {role}"
+        ))
+        .await;
+    let url = database.url();
+    let (_, server) = url.rsplit_once('@').unwrap();
+    let target = Target::parse(&format!("postgres://{role}:x@{server}")).unwrap();
+    let run = async || {
+        let ordered = order("c = c + 1", Limits::default());
+        backfill::run(&target, &ordered, &Events::silent(), Stop::never()).await
+    };
+    let refused = run().await.unwrap_err();
+    let grant = format!("GRANT CREATE ON DATABASE \"{}\" TO \"{role}\"", database.name);
+    assert!(refused.to_string().ends_with(&grant), "{refused}");
+    database.run(&grant).await;
+
+    let somebody = database.connect().await;
+    assert_eq!(run().await.unwrap(), End::Done);
+    let first = "SELECT rows || ' ' || (SELECT sum(rows) FROM nonstop.batch) FROM nonstop.batch WHERE number = 1";
+    assert_eq!(value(&somebody, first).await, "100 3000");
+    assert_eq!(
+        value(&somebody, "SELECT min(c - d) || ' ' || max(c - d) FROM t").await,
+        "1 1"
+    );
+    drop(somebody);
+    database
+        .run(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"))
+        .await;
 }
 
 /// A standby that replays nothing, and one that goes away, hold the work.
