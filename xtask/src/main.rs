@@ -24,7 +24,7 @@ usage: ./x <verb>
   truth [flag…] what check says of whole histories beside what a server shows (--history NAME|FOLDER, --major N, --misses N)
   fuzz [flag…]  text that is nearly SQL, until something panics, hangs or dies (parse, lower, check; --seconds N, --seed N)
   demo [flag…]  nonstop demo, built for speed
-  bench [part…] nonstop beside the same migrations as written, by hand, psql, Prisma and squawk (parts: latency, backfill, history, check)
+  bench [part…] nonstop beside the same migrations as written, by hand, psql, Prisma and squawk (parts: latency, backfill, backfill-latency and the like, history, check)
   docs          the documents that are made from the code: rule pages, the page of forms, man pages, the schema of nonstop.toml
   majors        fetch the PostgreSQL majors that this machine lacks";
 

@@ -1,6 +1,7 @@
 //! `./x bench`: nonstop side by side with what people do without it, in one run on one machine.
 //!
-//! Prints Markdown, as it stands in `docs/bench.md`. With `latency`, `backfill`, `history` or `check` only that part.
+//! Prints Markdown, as it stands in `docs/bench.md`. With `latency`, `backfill`, `history` or `check` only that part; with
+//! `backfill-latency` and the like only a part of that one.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -33,10 +34,12 @@ fn main() -> ExitCode {
 
 fn run(parts: &[String]) -> Result<()> {
     const PARTS: [&str; 4] = ["latency", "backfill", "history", "check"];
-    if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
-        bail!("there is no part `{unknown}`; the parts are {}", PARTS.join(", "));
+    let known: Vec<&str> = PARTS.into_iter().chain(backfill::PARTS).collect();
+    if let Some(unknown) = parts.iter().find(|part| !known.contains(&part.as_str())) {
+        bail!("there is no part `{unknown}`; the parts are {}", known.join(", "));
     }
-    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|given| given == part);
+    let given = |part: &str| parts.iter().any(|given| given == part);
+    let wanted = |part: &str| parts.is_empty() || given(part);
     let programs = Programs::locate(&Wanted::default())?;
     println!(
         "nonstop {}, PostgreSQL {}, {} cores, {} {}, {}.\n",
@@ -54,8 +57,9 @@ fn run(parts: &[String]) -> Result<()> {
     if wanted("latency") {
         runtime.block_on(latency::run(&programs))?;
     }
-    if wanted("backfill") {
-        runtime.block_on(backfill::run(&programs))?;
+    if wanted("backfill") || backfill::PARTS.into_iter().any(given) {
+        let part = |part: &str| wanted("backfill") || given(part);
+        runtime.block_on(backfill::run(&programs, part))?;
     }
     if wanted("history") {
         runtime.block_on(history::run(&programs))?;

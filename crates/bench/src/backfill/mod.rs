@@ -7,6 +7,7 @@ mod speed;
 mod standby;
 
 use anyhow::Result;
+use nonstop_engine::load::shop::{self, Size};
 use nonstop_engine::server::{Options, Programs, Server};
 use std::env;
 use tokio::process::Command;
@@ -17,15 +18,34 @@ const WHOLE: &str = "UPDATE orders SET total = total + 1";
 /// The sum by which that shows.
 const SUM: &str = "SELECT sum(total)::text FROM orders";
 
-/// Runs all of it.
-pub(crate) async fn run(programs: &Programs) -> Result<()> {
+/// What can be asked for by itself.
+pub(crate) const PARTS: [&str; 4] = [
+    "backfill-speed",
+    "backfill-latency",
+    "backfill-kills",
+    "backfill-standby",
+];
+
+/// Runs those that are wanted.
+pub(crate) async fn run(programs: &Programs, wanted: impl Fn(&str) -> bool) -> Result<()> {
     let rows = rows();
     println!("## Rows in batches\n\nA table of {rows} rows, `{WHOLE}`; commits wait for the disk.\n");
     let mut server = Server::start(programs, options()).await?;
-    speed::run(&server, rows).await?;
-    latency::run(&server, rows).await?;
-    kills::run(&server, rows).await?;
-    standby::run(&mut server).await
+    shop::build(&server, "shop", Size::of_orders(rows)).await?;
+    let [speed, latency, kills, standby] = PARTS;
+    if wanted(speed) {
+        speed::run(&server, rows).await?;
+    }
+    if wanted(latency) {
+        latency::run(&server, rows).await?;
+    }
+    if wanted(kills) {
+        kills::run(&server, rows).await?;
+    }
+    if wanted(standby) {
+        standby::run(&mut server).await?;
+    }
+    Ok(())
 }
 
 /// Rows of the table; `NONSTOP_BENCH_ROWS` for a quick look.

@@ -11,7 +11,6 @@ use std::time::Instant;
 const RUNS: usize = 5;
 
 pub(super) async fn run(server: &Server, rows: i32) -> Result<()> {
-    shop::build(server, "shop", Size::of_orders(rows)).await?;
     let (mut lines, mut shares) = (Vec::new(), Vec::new());
     let mut peak = None;
     for _ in 0..RUNS {
