@@ -15,7 +15,7 @@ use testkit::forms::{Case, Pace, Ready, busy, cases, pick};
 /// What a wait may be longer than `--max-block`.
 const MARGIN: Duration = Duration::from_millis(20);
 /// Cases of a usual run, and their rows.
-const USUAL: (usize, u32) = (6, 20_000);
+const USUAL: (usize, u32) = (4, 20_000);
 /// Rows where all of them run.
 const LARGE: u32 = 50_000;
 

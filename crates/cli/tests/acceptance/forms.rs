@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use testkit::forms::{Case, Ready, cases, pick, quiet};
 
 /// Cases of a usual run on each major, and their rows.
-const USUAL: (usize, u32) = (12, 300);
+const USUAL: (usize, u32) = (6, 300);
 /// Rows where all of them run.
 const LARGE: u32 = 50_000;
 /// Cases that run side by side.

@@ -7,7 +7,8 @@ rule! {
     /// Rows are copied, and then what they were copied from is dropped.
     ///
     /// # What it catches
-    /// `INSERT INTO new SELECT … FROM old; DROP TABLE old` or `CREATE TABLE new AS SELECT … FROM old; DROP TABLE old`, or `UPDATE t SET new = old; ALTER TABLE t DROP COLUMN old`,
+    /// `INSERT INTO new SELECT … FROM old; DROP TABLE old` (or `CREATE TABLE new AS SELECT … FROM old`),
+    /// or `UPDATE t SET new = old; ALTER TABLE t DROP COLUMN old`,
     /// on a table that was there before.
     ///
     /// # Why it hurts

@@ -86,24 +86,24 @@ impl Around {
         }
     }
 
-    /// The columns of the key, beside others.
+    /// Behind the list of columns.
     pub(super) fn clause(self) -> &'static str {
-        match self {
-            Partitioned => " PARTITION BY RANGE (id)",
-            _ => "",
+        if self == Partitioned {
+            " PARTITION BY RANGE (id)"
+        } else {
+            ""
         }
     }
 
     /// Before the rows.
     pub(super) fn before_rows(self) -> &'static str {
-        match self {
-            Partitioned => {
-                "CREATE TABLE $P PARTITION OF $T FOR VALUES FROM (MINVALUE) TO ($H);
-                 CREATE TABLE $Q PARTITION OF $T FOR VALUES FROM ($H) TO ($R) PARTITION BY RANGE (id);
-                 CREATE TABLE $U PARTITION OF $Q DEFAULT;
-                 CREATE TABLE $D PARTITION OF $T DEFAULT;"
-            }
-            _ => "",
+        if self == Partitioned {
+            "CREATE TABLE $P PARTITION OF $T FOR VALUES FROM (MINVALUE) TO ($H);
+             CREATE TABLE $Q PARTITION OF $T FOR VALUES FROM ($H) TO ($R) PARTITION BY RANGE (id);
+             CREATE TABLE $U PARTITION OF $Q DEFAULT;
+             CREATE TABLE $D PARTITION OF $T DEFAULT;"
+        } else {
+            ""
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::around::EVERY;
 use super::columns::{Column, ONE};
-use super::form::{Fill, Form, KEYLESS, Spot};
+use super::form::{Company, Fill, Form, KEYLESS, Spot};
 use super::names::{NAMINGS, Names, Naming};
 use super::{on_columns, on_indexes, on_keys, on_rows};
 use std::collections::BTreeSet;
@@ -109,7 +109,11 @@ fn gcd(a: usize, b: usize) -> usize {
 
 /// Two and three forms of different families in one migration.
 fn together(forms: &[&'static Form], major: u32, rows: u32) -> Vec<Case> {
-    let fitting: Vec<&'static Form> = forms.iter().copied().filter(|form| form.shares).collect();
+    let fitting: Vec<&'static Form> = forms
+        .iter()
+        .copied()
+        .filter(|form| form.company == Company::Everybody)
+        .collect();
     let mut all = Vec::new();
     let mut turn = 0;
     while all.len() < TOGETHER && turn < TOGETHER * 20 {
@@ -164,9 +168,12 @@ fn case(forms: Vec<&'static Form>, spot: Spot, naming: Naming, rows: u32) -> Cas
     let column = spot.column;
     let own = |value: &str, row: &str| value.replace('#', row);
     let of_hundred = forms.iter().any(|form| form.fill == Fill::OfHundred);
-    let row_of = |name: &str| match of_hundred {
-        true => format!("(1 + {name} % 100)"),
-        false => name.to_owned(),
+    let row_of = |name: &str| {
+        if of_hundred {
+            format!("(1 + {name} % 100)")
+        } else {
+            name.to_owned()
+        }
     };
     let first = Names { naming, part: 0, rows };
     let mut setup = format!(
@@ -244,7 +251,7 @@ fn case(forms: Vec<&'static Form>, spot: Spot, naming: Naming, rows: u32) -> Cas
         migration: migration.join(";\n"),
         refused,
         unsteady: forms.iter().any(|form| form.unsteady),
-        writes: (refused.is_none() && forms.iter().all(|form| form.busy)).then_some(writes),
+        writes: (refused.is_none() && forms.iter().all(|form| form.company != Company::Nobody)).then_some(writes),
         forms,
     }
 }

@@ -33,6 +33,17 @@ pub(super) enum Fill {
     OfHundred,
 }
 
+/// What may go on beside a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Company {
+    /// Writers, and other forms in the same migration.
+    Everybody,
+    /// Writers.
+    Writers,
+    /// Names change under whoever writes.
+    Nobody,
+}
+
 /// Where a case stands.
 #[derive(Debug, Clone, Copy)]
 pub struct Spot {
@@ -79,10 +90,8 @@ pub struct Form {
     pub(super) deletes: bool,
     /// It writes what is another value each time.
     pub(super) unsteady: bool,
-    /// Writers go on beside it.
-    pub(super) busy: bool,
-    /// Others may stand beside it in a migration.
-    pub(super) shares: bool,
+    /// What may go on beside it.
+    pub(super) company: Company,
 }
 
 fn never(_: &Spot) -> Option<&'static str> {
@@ -114,8 +123,7 @@ impl Form {
             found: "SELECT id, n, w FROM $T",
             deletes: false,
             unsteady: false,
-            busy: true,
-            shares: true,
+            company: Company::Everybody,
         }
     }
 
@@ -177,14 +185,16 @@ impl Form {
 
     pub(super) const fn quiet(self) -> Self {
         Self {
-            busy: false,
-            shares: false,
+            company: Company::Nobody,
             ..self
         }
     }
 
     pub(super) const fn alone(self) -> Self {
-        Self { shares: false, ..self }
+        Self {
+            company: Company::Writers,
+            ..self
+        }
     }
 
     /// The rule by which it is refused there.

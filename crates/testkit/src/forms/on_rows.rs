@@ -12,9 +12,9 @@ const fn rows(key: &'static str, written: &'static str, becomes: &'static str, s
     Form::new(Family::Rows, key, written, becomes, sql)
 }
 
-/// A trigger of the statement would fire for each batch.
+/// A trigger of the statement would fire for each batch; a table and its heirs have no key in common.
 fn once(spot: &Spot) -> Option<&'static str> {
-    (spot.around == Around::Noted).then_some("changes-many-rows")
+    matches!(spot.around, Around::Noted | Around::Inherited).then_some("changes-many-rows")
 }
 
 pub(super) const ROWS: &[Form] = &[

@@ -107,12 +107,11 @@ pub async fn quiet(ready: &Ready, case: &Case) -> Result<()> {
         case.migration
     );
     same(&snapshot(&client).await?, &snapshot(&ours.connect().await).await?, case)?;
-    let rows = match case.unsteady {
-        true => (contents(&client).await?, contents(&ours.connect().await).await?),
-        false => (
-            contents_of_all(&client).await?,
-            contents_of_all(&ours.connect().await).await?,
-        ),
+    let through = ours.connect().await;
+    let rows = if case.unsteady {
+        (contents(&client).await?, contents(&through).await?)
+    } else {
+        (contents_of_all(&client).await?, contents_of_all(&through).await?)
     };
     ensure!(
         rows.0 == rows.1,
