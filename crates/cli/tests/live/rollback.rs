@@ -105,7 +105,11 @@ async fn what_is_lost_is_asked_for_and_what_is_unknown_refused() {
     let told = project.run(&tried);
     assert_eq!(told.code, 0, "{told:?}");
     assert!(told.out.contains("2_note: no down script"), "{told:?}");
-    assert!(told.out.contains("does not come back: ALTER TABLE tip DROP COLUMN note"), "{told:?}");
+    assert!(
+        told.out
+            .contains("does not come back: ALTER TABLE tip DROP COLUMN note"),
+        "{told:?}"
+    );
     let ran = project.on(
         &database,
         &["rollback", "--to", "1_init", "--allow", "data-loss", "--format", "json"],
