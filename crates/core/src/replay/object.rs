@@ -372,3 +372,14 @@ pub(super) fn policy(catalog: &mut Catalog, name: &str, table: &NameRef, uses: &
 pub(super) fn may_change(function: &Function, name: &str) -> bool {
     function.volatility == Volatility::Volatile && !(function.language == "c" && super::extensions::is_harmless(name))
 }
+
+/// Triggers call a function whatever it is named by now.
+pub(super) fn rename_called(catalog: &mut Catalog, old: &Name, new: &Name) {
+    catalog.relations.change(
+        |rel| rel.triggers.iter().any(|trigger| trigger.function == *old),
+        |rel| {
+            let own = rel.triggers.iter_mut().filter(|trigger| trigger.function == *old);
+            own.for_each(|trigger| trigger.function.clone_from(new));
+        },
+    );
+}

@@ -275,13 +275,7 @@ pub(super) fn rename(catalog: &mut Catalog, rename: &Rename) -> Certainty {
                 && let Some(overloads) = catalog.functions.remove(&old)
             {
                 let new = old.sibling(to);
-                catalog.relations.change(
-                    |rel| rel.triggers.iter().any(|trigger| trigger.function == old),
-                    |rel| {
-                        let own = rel.triggers.iter_mut().filter(|trigger| trigger.function == old);
-                        own.for_each(|trigger| trigger.function.clone_from(&new));
-                    },
-                );
+                object::rename_called(catalog, &old, &new);
                 catalog.functions.insert(new, overloads);
             }
             Known
