@@ -155,7 +155,8 @@ fn constant(constant: &AConst) -> Option<String> {
     match constant.val.as_ref()? {
         a_const::Val::Ival(value) if value.ival >= 0 => Some(value.ival.to_string()),
         a_const::Val::Boolval(value) => Some(value.boolval.to_string()),
-        a_const::Val::Sval(value) => {
+        // The words of a literal with backslashes are not read as the parser reads them.
+        a_const::Val::Sval(value) if !value.sval.contains('\\') => {
             let mut out = String::with_capacity(value.sval.len() + 2);
             Literal(&value.sval).write_to(&mut out);
             Some(out)
@@ -387,7 +388,7 @@ mod tests {
                 if let Some(plain) = plain {
                     prop_assert_eq!(plain, deparsed);
                 } else {
-                    prop_assert!(!is_bare(&call) || is_reserved(&call), "{}", sql);
+                    prop_assert!(!is_bare(&call) || is_reserved(&call) || string.contains('\\'), "{}", sql);
                 }
             }
         }
