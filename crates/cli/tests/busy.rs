@@ -3,8 +3,6 @@
 //!
 //! A duration is judged here, so this file is a program of its own, which gets the machine for itself. A usual run takes some
 //! cases, by `NONSTOP_SEED`; `./x forms` takes one of each form on every major.
-#![expect(clippy::unwrap_used, reason = "a test file")]
-#![expect(clippy::print_stderr, reason = "what a test leaves out must be seen")]
 
 use std::collections::BTreeSet;
 use std::env;

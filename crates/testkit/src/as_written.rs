@@ -56,7 +56,7 @@ pub async fn apply(
                 outcome.cured.push((name.clone(), code));
                 outcome.applied.push(name);
             }
-            Sent::Failed(error) => outcome.failed.push((name, error)),
+            Sent::Failed(error) => outcome.failed.push((name, *error)),
         }
         if after_failure == AfterFailure::Stop && !outcome.failed.is_empty() {
             break;
@@ -73,7 +73,7 @@ pub enum Sent {
     /// It failed so with this code, and arrived statement by statement.
     Apart(SqlState),
     /// It failed.
-    Failed(DbError),
+    Failed(Box<DbError>),
 }
 
 /// Sends one file as Prisma does.
@@ -86,9 +86,9 @@ async fn sent(client: &Client, file: &SourceFile, tool: Tool, model: Transaction
         Ok(()) => Sent::Whole,
         Err(error) if is_cured_by_splitting(error.code()) => match statement_by_statement(client, file).await? {
             Ok(()) => Sent::Apart(error.code().clone()),
-            Err(error) => Sent::Failed(error),
+            Err(error) => Sent::Failed(Box::new(error)),
         },
-        Err(error) => Sent::Failed(error),
+        Err(error) => Sent::Failed(Box::new(error)),
     })
 }
 

@@ -136,12 +136,11 @@ pub(super) fn run(args: &ExplainArgs, settings: &Settings, terminal: Terminal) -
             format,
         } => {
             let before = read(before)?;
-            let after = match after {
-                Some(after) => read(after)?,
-                None => {
-                    let out = out.as_deref().map(|out| (out, *force));
-                    again(&before, out, manner.manner(), settings, terminal)?
-                }
+            let after = if let Some(after) = after {
+                read(after)?
+            } else {
+                let out = out.as_deref().map(|out| (out, *force));
+                again(&before, out, manner.manner(), settings, terminal)?
             };
             let comparison = compare(&before, &after);
             let moments = (&before, &after);

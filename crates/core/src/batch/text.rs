@@ -84,7 +84,7 @@ impl Batch {
             Key::Columns(keys) => columns(&alias, keys),
             Key::Pages => vec![sql!("{}.ctid", alias)],
         };
-        let counted = spread.map_or_else(|| sql!("*"), |spread| spread.breath());
+        let counted = spread.map_or_else(|| sql!("*"), Spread::breath);
         Some(sql!(
             "SELECT count({}) FROM ({} WHERE {} ORDER BY {} FOR {} OF {}) AS locked",
             counted,
@@ -98,7 +98,7 @@ impl Batch {
 
     /// Changes the rows of a window, and gives one row for each.
     pub fn change(&self, window: &Window, spread: Option<Spread>) -> SqlText {
-        let returned = spread.map_or_else(|| sql!("1"), |spread| spread.breath());
+        let returned = spread.map_or_else(|| sql!("1"), Spread::breath);
         sql!("{} WHERE {} RETURNING {}", self.change, self.rows(window), returned)
     }
 

@@ -53,7 +53,8 @@ pub fn asked(file: &SourceFile, stem: &str) -> Result<Vec<Asked>, AskedError> {
     for statement in &script.statements {
         let start = statement.span.start - skipped;
         let above = comments.iter().filter(|span| span.start >= end && span.end <= start);
-        let own = above.filter_map(|span| name_in(&text[span.start..span.end])).last();
+        let mut own = above.filter_map(|span| name_in(&text[span.start..span.end]));
+        let own = own.next_back();
         end = statement.span.end - skipped;
         let reading = sql::reading(statement.sql.as_str()).ok_or_else(|| AskedError::NoQuery {
             file: file.path.clone(),

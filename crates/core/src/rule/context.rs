@@ -192,13 +192,11 @@ impl<'a> Context<'a> {
 
     /// The statements of the file that make, alter or index a table of that name, in whatever schema.
     pub fn about(&self, table: &str) -> Vec<&'a Statement> {
-        match self.around.by_table {
-            Some(known) => known.get(table).cloned().unwrap_or_default(),
-            None => {
-                let all = self.around.script.iter();
-                all.filter(|statement| table_of(statement) == Some(table)).collect()
-            }
+        if let Some(known) = self.around.by_table {
+            return known.get(table).cloned().unwrap_or_default();
         }
+        let all = self.around.script.iter();
+        all.filter(|statement| table_of(statement) == Some(table)).collect()
     }
 
     /// The actions, where the statement is an `ALTER TABLE`.

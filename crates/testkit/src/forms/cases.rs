@@ -7,6 +7,7 @@ use super::form::{Company, Fill, Form, KEYLESS, Spot};
 use super::names::{NAMINGS, Names, Naming};
 use super::{on_columns, on_indexes, on_keys, on_rows};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 /// How many migrations of several forms there are.
 const TOGETHER: usize = 60;
@@ -96,7 +97,7 @@ pub fn cases(major: u32, rows: u32) -> Vec<Case> {
 
 /// Some of them by a seed: a step that shares no factor with their number comes by all in the end.
 pub fn pick(cases: &[Case], seed: usize, count: usize) -> Vec<Case> {
-    let step = (cases.len() / 3..)
+    let step = (cases.len() / 3..=cases.len() + 1)
         .find(|step| gcd(*step, cases.len()) == 1)
         .unwrap_or(1);
     let picked = (0..count.min(cases.len())).map(|at| cases[(seed + at * step) % cases.len()].clone());
@@ -188,10 +189,11 @@ fn case(forms: Vec<&'static Form>, spot: Spot, naming: Naming, rows: u32) -> Cas
         setup.push_str("CREATE INDEX ON $T (id);");
     }
     setup.push_str(spot.around.before_rows());
-    setup.push_str(&format!(
+    let _ = write!(
+        setup,
         "INSERT INTO $T (id, n, $C, r) SELECT i, i, {}, 1 + i % 100 FROM generate_series(1, $R) AS i;",
         own(column.value, &row_of("i"))
-    ));
+    );
     setup.push_str(spot.around.after_rows());
     let mut setup = first.fill(&setup);
     let mut migration = Vec::new();

@@ -83,12 +83,11 @@ impl Names {
             _ => (*word).to_owned(),
         };
         match self.naming {
-            Naming::Plain => word,
             Naming::Mixed => format!("\"{}{} Mixed\"", word[..1].to_uppercase(), &word[1..]),
             // A keyword is a name where it is quoted.
             Naming::Schema if letter == 'C' => "\"select\"".to_owned(),
             Naming::Schema if *in_schema => format!("{SCHEMA}.{word}"),
-            Naming::Schema => word,
+            Naming::Plain | Naming::Schema => word,
             Naming::Long => format!("{word:_<62}z"),
             Naming::Odd => format!("\"{word}'s \"\"odd\"\" 50% ä.ö\""),
         }

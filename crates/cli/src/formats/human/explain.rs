@@ -98,7 +98,10 @@ fn query(pair: &Pair<'_>, out: &mut dyn Write) -> io::Result<()> {
 /// A line for each node.
 fn plan(measured: Option<&Measured>) -> String {
     let nodes = measured.map(Measured::nodes).unwrap_or_default();
-    nodes.iter().map(|node| format!("{node}\n")).collect()
+    nodes
+        .iter()
+        .flat_map(|node| [node.to_string(), "\n".to_owned()])
+        .collect()
 }
 
 fn figures(measured: &Measured) -> String {

@@ -10,7 +10,7 @@ struct Document<'a> {
     before: Moment<'a>,
     after: Moment<'a>,
     queries: Vec<Query<'a>>,
-    indexes: Vec<Index<'a>>,
+    indexes: Vec<IndexUse<'a>>,
 }
 
 #[derive(Serialize)]
@@ -40,7 +40,7 @@ struct Side<'a> {
 }
 
 #[derive(Serialize)]
-struct Index<'a> {
+struct IndexUse<'a> {
     schema: &'a str,
     table: &'a str,
     index: &'a str,
@@ -65,7 +65,7 @@ pub fn compared((before, after): (&Saved, &Saved), found: &Comparison<'_>, out: 
         before: pair.before.map(side),
         after: pair.after.map(side),
     });
-    let indexes = found.indexes.iter().map(|one| Index {
+    let indexes = found.indexes.iter().map(|one| IndexUse {
         schema: &one.index.schema,
         table: &one.index.table,
         index: &one.index.index,

@@ -20,8 +20,8 @@ pub(super) fn nodes(root: &NodeEnum) -> Vec<(NodeRef<'_>, Context)> {
 }
 
 fn left_out<'a>(node: &NodeRef<'a>) -> Box<dyn Iterator<Item = &'a Node> + 'a> {
-    fn one<'a>(node: &'a Option<Box<Node>>) -> impl Iterator<Item = &'a Node> {
-        node.iter().map(|node| &**node)
+    fn one(node: Option<&Node>) -> impl Iterator<Item = &Node> {
+        node.into_iter()
     }
     match *node {
         NodeRef::SelectStmt(select) => {
@@ -29,27 +29,31 @@ fn left_out<'a>(node: &NodeRef<'a>) -> Box<dyn Iterator<Item = &'a Node> + 'a> {
                 Some(NodeEnum::List(row)) => row.items.as_slice(),
                 _ => &[],
             });
-            let limits = one(&select.limit_count).chain(one(&select.limit_offset));
+            let limits = one(select.limit_count.as_deref()).chain(one(select.limit_offset.as_deref()));
             Box::new(
                 rows.filter(|value| !is_plain(value))
                     .chain(limits)
                     .chain(&select.distinct_clause),
             )
         }
-        NodeRef::OnConflictClause(clause) => Box::new(clause.target_list.iter().chain(one(&clause.where_clause))),
-        NodeRef::MergeWhenClause(clause) => {
-            Box::new(one(&clause.condition).chain(&clause.target_list).chain(&clause.values))
+        NodeRef::OnConflictClause(clause) => {
+            Box::new(clause.target_list.iter().chain(one(clause.where_clause.as_deref())))
         }
-        NodeRef::MultiAssignRef(set) => Box::new(one(&set.source)),
-        NodeRef::SubLink(link) => Box::new(one(&link.testexpr)),
-        NodeRef::FuncCall(call) => Box::new(call.agg_order.iter().chain(one(&call.agg_filter))),
-        NodeRef::CaseExpr(case) => Box::new(one(&case.arg)),
+        NodeRef::MergeWhenClause(clause) => Box::new(
+            one(clause.condition.as_deref())
+                .chain(&clause.target_list)
+                .chain(&clause.values),
+        ),
+        NodeRef::MultiAssignRef(set) => Box::new(one(set.source.as_deref())),
+        NodeRef::SubLink(link) => Box::new(one(link.testexpr.as_deref())),
+        NodeRef::FuncCall(call) => Box::new(call.agg_order.iter().chain(one(call.agg_filter.as_deref()))),
+        NodeRef::CaseExpr(case) => Box::new(one(case.arg.as_deref())),
         NodeRef::AArrayExpr(array) => Box::new(array.elements.iter()),
-        NodeRef::CollateClause(clause) => Box::new(one(&clause.arg)),
-        NodeRef::AIndirection(part) => Box::new(one(&part.arg)),
-        NodeRef::NamedArgExpr(named) => Box::new(one(&named.arg)),
+        NodeRef::CollateClause(clause) => Box::new(one(clause.arg.as_deref())),
+        NodeRef::AIndirection(part) => Box::new(one(part.arg.as_deref())),
+        NodeRef::NamedArgExpr(named) => Box::new(one(named.arg.as_deref())),
         NodeRef::RangeFunction(function) => Box::new(function.functions.iter()),
-        NodeRef::RangeTableSample(sample) => Box::new(one(&sample.relation)),
+        NodeRef::RangeTableSample(sample) => Box::new(one(sample.relation.as_deref())),
         _ => Box::new(std::iter::empty()),
     }
 }
