@@ -120,7 +120,7 @@ async fn from_first_to_last(major: u32) {
     // A session that ends has told what it counted.
     database.run(application).await;
     let used =
-        r#"SELECT count(*) FROM pg_stat_user_indexes WHERE indexrelname = 'Message_senderId_idx' AND idx_scan > 0"#;
+        r"SELECT count(*) FROM pg_stat_user_indexes WHERE indexrelname = 'Message_senderId_idx' AND idx_scan > 0";
     until("the server has counted the scan", || async {
         number(&client, used).await == 1
     })

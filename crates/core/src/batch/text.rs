@@ -5,11 +5,13 @@ use crate::quote::{Ident, Idents, List, Literal, SqlText};
 use crate::sql;
 
 impl Spread {
-    /// An expression that costs next to nothing for most rows, and takes the breath at the first row behind the end of a
-    /// stint. The time of day decides, so nothing need be kept between two rows.
+    /// An expression that costs next to nothing for most rows, and takes the breath behind the end of a stint. The time of day
+    /// decides, so nothing need be kept between two rows. One row in sixteen looks: a server that lets it run only now and
+    /// then would find the stint over at every row, and it would come to nothing.
     fn breath(self) -> SqlText {
         sql!(
-            "CASE WHEN pg_catalog.date_part('microseconds', pg_catalog.clock_timestamp())::bigint % {} >= {} \
+            "CASE WHEN pg_catalog.random() < 0.0625 \
+             AND pg_catalog.date_part('microseconds', pg_catalog.clock_timestamp())::bigint % {} >= {} \
              THEN pg_catalog.pg_sleep(0.0009)::text END",
             self.cycle_micros(),
             self.stint_micros
@@ -276,7 +278,8 @@ mod tests {
             after: None,
             upto: strings(&["9"]),
         };
-        let breath = "CASE WHEN pg_catalog.date_part('microseconds', pg_catalog.clock_timestamp())::bigint % 1500 >= 400 \
+        let breath = "CASE WHEN pg_catalog.random() < 0.0625 \
+                      AND pg_catalog.date_part('microseconds', pg_catalog.clock_timestamp())::bigint % 1500 >= 400 \
                       THEN pg_catalog.pg_sleep(0.0009)::text END";
         assert_eq!(
             batch.change(&window, spread).as_str(),

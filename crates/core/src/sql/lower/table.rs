@@ -1,6 +1,6 @@
 //! `CREATE TABLE` and `CREATE INDEX`.
 
-use super::super::{CreateIndex, CreateTable, Kind, Like};
+use super::super::{ConstraintDef, ConstraintKindDef, CreateIndex, CreateTable, Kind, Like};
 use super::definition::{column_def, constraint_def};
 use super::expr::{deparse, expression, placeholder, sql};
 use super::names::{relation, text};
@@ -49,7 +49,7 @@ fn create_table(create: &CreateStmt, foreign: bool) -> Option<CreateTable> {
     for element in &create.table_elts {
         match element.node.as_ref()? {
             NodeEnum::ColumnDef(column) => table.columns.push(column_def(column)?),
-            NodeEnum::Constraint(constraint) => table.constraints.push(constraint_def(constraint)?),
+            NodeEnum::Constraint(constraint) => table.constraints.push(of_new_table(constraint, foreign)?),
             NodeEnum::TableLikeClause(like) => table.like.extend(like.relation.as_ref().map(|source| Like {
                 source: relation(source),
                 including: like.options,
@@ -60,10 +60,25 @@ fn create_table(create: &CreateStmt, foreign: bool) -> Option<CreateTable> {
     }
     for constraint in &create.constraints {
         if let Some(NodeEnum::Constraint(constraint)) = &constraint.node {
-            table.constraints.push(constraint_def(constraint)?);
+            table.constraints.push(of_new_table(constraint, foreign)?);
         }
     }
     Some(table)
+}
+
+/// A new table has no rows that could violate a CHECK or a foreign key: `NOT VALID` means nothing there. The server does not
+/// see the rows of a foreign table (`transformCheckConstraints` in `parse_utilcmd.c`).
+fn of_new_table(constraint: &protobuf::Constraint, foreign: bool) -> Option<ConstraintDef> {
+    let own = constraint_def(constraint)?;
+    let proved = !foreign
+        && matches!(
+            own.kind,
+            ConstraintKindDef::Check(_) | ConstraintKindDef::ForeignKey { .. }
+        );
+    Some(ConstraintDef {
+        not_valid: own.not_valid && !proved,
+        ..own
+    })
 }
 
 fn partition_key(spec: &protobuf::PartitionSpec) -> Expression {

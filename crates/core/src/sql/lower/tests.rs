@@ -22,6 +22,29 @@ fn spans_leave_out_comments_and_semicolons() {
 }
 
 #[test]
+fn nothing_of_a_new_table_is_not_valid() {
+    let not_valid = |text: &str| {
+        let script = parse_text(text).unwrap();
+        match &script.statements[0].kind {
+            Kind::CreateTable(create) => create.constraints[0].not_valid,
+            Kind::AlterTable(alter) => match &alter.actions[0].kind {
+                ActionKind::AddConstraint(added) => added.not_valid,
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(!not_valid("CREATE TABLE t (a int, CHECK (a > 0) NOT VALID)"));
+    assert!(!not_valid(
+        "CREATE TABLE t (a int, FOREIGN KEY (a) REFERENCES u NOT VALID)"
+    ));
+    assert!(not_valid(
+        "CREATE FOREIGN TABLE t (a int, CHECK (a > 0) NOT VALID) SERVER s"
+    ));
+    assert!(not_valid("ALTER TABLE t ADD CHECK (a > 0) NOT VALID"));
+}
+
+#[test]
 fn a_quoted_name_may_hold_a_dot() {
     let script = parse_text(r#"ALTER TABLE t ADD CHECK (t."ä.ö" > s."f.g"("b.c"))"#).unwrap();
     let Kind::AlterTable(alter) = &script.statements[0].kind else {
