@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 use testkit::TestDatabase;
 use testkit::compare::{assert_same, contents};
 
-/// A form: its name, what is there before, and the migration.
+/// A form: its name, what is there before, and the migration. No value of an enum is among them: the server has no way to take
+/// one out, which a deploy that goes back says.
 type Form = (&'static str, &'static str, &'static str);
 
 const ROWS: &str = "CREATE TABLE t (id int PRIMARY KEY, a int, b text, o int);
@@ -88,10 +89,10 @@ const FORMS: &[Form] = &[
         "ALTER TABLE t ADD COLUMN c int; UPDATE t SET c = a + 1; CREATE INDEX t_c ON t (c)",
     ),
     (
-        "view_and_enum",
-        "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 2500); CREATE TYPE e AS ENUM ('a');
+        "view",
+        "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 2500);
          CREATE MATERIALIZED VIEW m AS SELECT id FROM t; CREATE UNIQUE INDEX m_id ON m (id); INSERT INTO t VALUES (0);",
-        "ALTER TYPE e ADD VALUE 'b'; ALTER TABLE t ADD COLUMN k e NOT NULL DEFAULT 'b'; REFRESH MATERIALIZED VIEW m; CREATE INDEX t_k ON t (k)",
+        "ALTER TABLE t ADD COLUMN k int NOT NULL DEFAULT 7; REFRESH MATERIALIZED VIEW m; CREATE INDEX t_k ON t (k)",
     ),
 ];
 
