@@ -55,8 +55,7 @@ pub(crate) fn chaos(arguments: &[String]) -> Result<()> {
     };
     let mut kills = cargo(&[
         "test",
-        "--package",
-        "nonstop-engine",
+        "--workspace",
         "--test",
         "deploy",
         "--",
@@ -77,7 +76,7 @@ pub(crate) fn forms(words: &[String]) -> Result<()> {
     // One after the other: the second judges how long somebody waits.
     let mut outcomes = Vec::new();
     for (name, test) in [("forms, quiet", "acceptance"), ("forms, busy", "busy")] {
-        let mut tests = cargo(&["test", "--package", "nonstop", "--test", test, "--"]);
+        let mut tests = cargo(&["test", "--workspace", "--test", test, "--"]);
         tests.args(["--nocapture", "forms"]).env("NONSTOP_GENERATED", "all");
         if !words.is_empty() {
             tests.env("NONSTOP_FORMS", words.join(" "));

@@ -43,8 +43,25 @@ pub struct StatementEffect {
 pub struct Judged {
     /// In the order of the file.
     pub findings: Vec<Finding>,
-    /// One for each statement.
+    /// One for each statement, where they are wanted.
     pub effects: Vec<StatementEffect>,
+}
+
+/// What besides findings somebody will read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// What every statement does.
+    pub effects: bool,
+    /// By what a finding is known again; without, it is empty.
+    pub fingerprints: bool,
+}
+
+impl Wanted {
+    /// All there is.
+    pub const ALL: Self = Self {
+        effects: true,
+        fingerprints: true,
+    };
 }
 
 /// What is known before a migration.
@@ -60,9 +77,6 @@ pub struct Knowledge {
     ahead: VecDeque<(Catalog, bool)>,
 }
 
-/// Of so many statements the states between are kept; of more, they are made again.
-const KEPT: usize = 1_000;
-
 /// More statements than these are too many to look through for each.
 const MANY: usize = 100;
 
@@ -77,11 +91,11 @@ impl Knowledge {
         }
     }
 
-    /// After a file that is judged elsewhere: with what this gives, in which no statement is replayed again.
+    /// After a file that is judged elsewhere: with what this gives, in which no statement is replayed again. It holds what is
+    /// known after each statement, so this is for files that are not very long.
     pub fn pass_on(&mut self, model: TransactionModel, script: &Script) -> Self {
         let mut before = self.clone();
-        let ahead = (script.statements.len() <= KEPT).then_some(&mut before.ahead);
-        self.replay(model, script, ahead);
+        self.replay(model, script, Some(&mut before.ahead));
         before
     }
 
@@ -158,6 +172,7 @@ pub fn lint(
     script: &Script,
     known: &mut Knowledge,
     policy: &Policy,
+    wanted: Wanted,
 ) -> Judged {
     let mut judged = Judged::default();
     let settings = PlanSettings {
@@ -196,16 +211,21 @@ pub fn lint(
         judged.findings.extend(place.findings(&context));
         transaction.pass(statement, &effect, &known.catalog);
         session.pass(statement);
-        judged.effects.push(StatementEffect {
-            statement: statement.ordinal,
-            span: statement.span,
-            effect,
-        });
+        if wanted.effects {
+            judged.effects.push(StatementEffect {
+                statement: statement.ordinal,
+                span: statement.span,
+                effect,
+            });
+        }
         known.advance(&mut playback, statement);
     }
     playback.close(&mut known.catalog);
     place.allow(&mut judged.findings);
     place.choose(&mut judged.findings);
+    if wanted.fingerprints {
+        place.identify(&mut judged.findings);
+    }
     judged
 }
 
@@ -339,7 +359,8 @@ impl Place<'_> {
         let heard = heard.filter(|rule| self.policy.severity(rule, &self.file.path).is_some());
         let covered: Vec<&str> = heard.flat_map(|rule| rule.instead_of).copied().collect();
         found.retain(|(rule, _)| !covered.contains(&rule.code));
-        let safe_form = (!found.is_empty()).then(|| self.safe_form(context)).flatten();
+        let is_planned = found.iter().any(|(rule, _)| rule.cure == Cure::Planned);
+        let safe_form = is_planned.then(|| self.safe_form(context)).flatten();
         let finding = |(rule, found): (&Rule, Found)| {
             let locks = relevant(&found, &context.effect.locks);
             let work = work_of(&found, context.effect);
@@ -371,7 +392,7 @@ impl Place<'_> {
         found.into_iter().map(finding).collect()
     }
 
-    /// Leaves what the user wants to hear, as loud as they want it, each with what makes it known again.
+    /// Leaves what the user wants to hear, as loud as they want it.
     fn choose(&self, findings: &mut Vec<Finding>) {
         findings.retain_mut(|finding| {
             let rule = rules::find(&finding.rule);
@@ -379,6 +400,10 @@ impl Place<'_> {
             finding.severity = severity.unwrap_or(finding.severity);
             severity.is_some()
         });
+    }
+
+    /// Gives each what makes it known again.
+    fn identify(&self, findings: &mut [Finding]) {
         let mut alike: BTreeMap<(String, String), usize> = BTreeMap::new();
         for finding in findings {
             let statement = self.script.statements.get(finding.statement.wrapping_sub(1));

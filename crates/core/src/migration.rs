@@ -2,6 +2,7 @@
 //!
 //! Layouts (in the cli) make these values; nothing below cares which tool wrote the files.
 
+use crate::hash;
 use crate::source::SourceFile;
 use icu_collator::{Collator, CollatorBorrowed, options::CollatorOptions};
 use serde::{Deserialize, Serialize};
@@ -18,10 +19,16 @@ pub struct Migration {
     pub path: String,
     /// The SQL of the way back, where the layout has one.
     pub down: Option<SourceFile>,
-    /// SHA-256 of the text as it stands on disk, as Prisma computes it; empty without a file.
-    pub checksum: String,
     /// How the tool that owns the folder runs the file.
     pub transaction: TransactionModel,
+}
+
+impl Migration {
+    /// SHA-256 of the text as it stands on disk, as Prisma computes it; empty without a file.
+    pub fn checksum(&self) -> String {
+        let text = self.up.as_ref().map(|file| file.text.as_bytes());
+        text.map_or_else(String::new, hash::sha256_hex)
+    }
 }
 
 /// How the tool that owns a folder sends a file to the server.

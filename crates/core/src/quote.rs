@@ -4,10 +4,13 @@
 //! macro, whose template is a literal and whose parts quote themselves; a bare string is not a part.
 
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
 
 /// The schema and name of an object, unquoted.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+///
+/// In an order by the name first: most names of a database stand in one schema, and catalogs compare them all the time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Name {
     /// The schema, as stored in the catalog.
     pub schema: String,
@@ -30,6 +33,19 @@ impl Name {
             schema: self.schema.clone(),
             name: name.into(),
         }
+    }
+}
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_name = self.name.cmp(&other.name);
+        by_name.then_with(|| self.schema.cmp(&other.schema))
+    }
+}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

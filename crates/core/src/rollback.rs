@@ -6,8 +6,7 @@
 use crate::catalog::Catalog;
 use crate::finding::Category;
 use crate::fix::{self, Down, Made, Room, Split};
-use crate::hash::sha256_hex;
-use crate::lint::{self, Knowledge, Policy};
+use crate::lint::{self, Knowledge, Policy, Wanted};
 use crate::migration::{Migration, TransactionModel};
 use crate::plan::Notice;
 use crate::planner::{self, Planned};
@@ -116,7 +115,6 @@ fn taking_back(migration: &Migration, down: SourceFile) -> Migration {
     Migration {
         name: migration.name.clone(),
         path: down.path.clone(),
-        checksum: sha256_hex(down.text.as_bytes()),
         up: Some(down),
         down: None,
         transaction: match migration.transaction {
@@ -147,7 +145,14 @@ fn losses(migration: &Migration, catalog: &Catalog, settings: &PlanSettings) -> 
         return Vec::new();
     };
     let mut known = Knowledge::new(catalog.clone(), true, settings.small_rows);
-    let judged = lint::lint(migration, file, &script, &mut known, &Policy::default());
+    let judged = lint::lint(
+        migration,
+        file,
+        &script,
+        &mut known,
+        &Policy::default(),
+        Wanted::default(),
+    );
     let findings = judged.findings.into_iter();
     let losses = findings.filter(|finding| finding.category == Category::DataLoss);
     let notice = |finding: crate::finding::Finding| {
@@ -207,6 +212,7 @@ pub fn whole(rule: &str, message: String, help: String) -> Notice {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash::sha256_hex;
     use crate::version::ServerVersion;
 
     fn migration(name: &str, up: &str, down: Option<&str>) -> Migration {
@@ -215,7 +221,6 @@ mod tests {
             up: Some(SourceFile::new(format!("{name}/migration.sql"), up)),
             path: format!("{name}/migration.sql"),
             down: down.map(|text| SourceFile::new(format!("{name}/down.sql"), text)),
-            checksum: sha256_hex(up.as_bytes()),
             transaction: TransactionModel::Either,
         }
     }
@@ -246,7 +251,7 @@ mod tests {
         assert!(!way.is_derived);
         assert_eq!(text(&way), "ALTER TABLE t DROP COLUMN c;");
         assert_eq!(way.migration.path, "2/down.sql");
-        assert_eq!(way.migration.checksum, sha256_hex(text(&way).as_bytes()));
+        assert_eq!(way.migration.checksum(), sha256_hex(text(&way).as_bytes()));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The history table: made, written and resolved as Prisma does it, on every major.
 #![expect(clippy::unwrap_used, reason = "a test file")]
 
-use nonstop_core::hash::sha256_hex;
 use nonstop_core::migration::{Migration, TransactionModel};
 use nonstop_core::source::SourceFile;
 use nonstop_core::sql;
@@ -19,7 +18,6 @@ fn migration(name: &str) -> Migration {
     let text = format!("-- {name}\r\n");
     Migration {
         name: name.to_owned(),
-        checksum: sha256_hex(text.as_bytes()),
         up: Some(SourceFile::new(format!("{name}/migration.sql"), text)),
         path: format!("{name}/migration.sql"),
         down: None,

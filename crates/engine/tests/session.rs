@@ -335,7 +335,6 @@ async fn what_is_in_the_way_is_named() {
             up: None,
             path: String::new(),
             down: None,
-            checksum: "c".into(),
             transaction: nonstop_core::migration::TransactionModel::Whole,
         };
         let entry = Entry::new(&folder_migration);

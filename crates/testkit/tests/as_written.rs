@@ -1,7 +1,6 @@
 //! Migrations as their own tools apply them, and the two errors that come from the common transaction alone.
 #![expect(clippy::unwrap_used, reason = "a test file")]
 
-use nonstop_core::hash::sha256_hex;
 use nonstop_core::migration::{Migration, TransactionModel};
 use nonstop_core::source::SourceFile;
 use testkit::as_written::{AfterFailure, Outcome, Tool, apply};
@@ -14,7 +13,6 @@ fn migration(name: &str, sql: &str) -> Migration {
         up: Some(SourceFile::new(name, sql)),
         path: name.to_owned(),
         down: None,
-        checksum: sha256_hex(sql.as_bytes()),
         transaction: TransactionModel::Whole,
     }
 }

@@ -16,7 +16,6 @@ pub use siblings::{NoRoom, names_behind, title};
 pub use tree::{Entry, Text, Tree, Ways};
 
 use clap::ValueEnum;
-use nonstop_core::hash::sha256_hex;
 use nonstop_core::migration::{Migration, TransactionModel};
 use nonstop_core::source::SourceFile;
 use schemars::JsonSchema;
@@ -178,7 +177,6 @@ fn migration(
 ) -> Migration {
     Migration {
         name: name.to_owned(),
-        checksum: up.map_or_else(String::new, |text| sha256_hex(text.as_bytes())),
         up: up.map(|text| SourceFile::new(path.clone(), text)),
         path,
         down: down.map(|text| SourceFile::new(down_path, text)),

@@ -110,16 +110,16 @@ mod tests {
         );
         assert_eq!(folder.migrations[0].down.as_ref().unwrap().text, "DROP TABLE a");
         assert_eq!(
-            folder.migrations[0].checksum,
+            folder.migrations[0].checksum(),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         );
         assert_eq!(
-            folder.migrations[1].checksum,
+            folder.migrations[1].checksum(),
             nonstop_core::hash::sha256_hex(b"\xef\xbb\xbfa\r\n")
         );
         assert_eq!(folder.migrations[2].up, None);
         assert_eq!(folder.migrations[2].path, "migrations/without_file/migration.sql");
-        assert_eq!(folder.migrations[2].checksum, "");
+        assert_eq!(folder.migrations[2].checksum(), "");
         assert!(folder.warnings.is_empty());
     }
 

@@ -98,7 +98,7 @@ async fn what_nonstop_deploys_is_up_to_date_for_prisma() {
     let rows = both.rows().await;
     assert_eq!(rows.len(), 3);
     for (row, migration) in rows.iter().zip(both.project.read().migrations) {
-        assert_eq!((&row.name, &row.checksum), (&migration.name, &migration.checksum));
+        assert_eq!((&row.name, &row.checksum), (&migration.name, &migration.checksum()));
         assert_eq!(
             (row.finished, row.rolled_back, row.steps, &row.logs),
             (true, false, 1, &None)

@@ -69,7 +69,7 @@ async fn production(project: &Project, database: &testkit::TestDatabase) {
             "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, rolled_back_at, logs)
              VALUES (gen_random_uuid(), '{}', '{STUCK}', now() + interval '{attempt} ms', {rolled_back},
                      'ERROR: CREATE INDEX CONCURRENTLY cannot run inside a transaction block (25001)');",
-            migrations[EARLIER].checksum
+            migrations[EARLIER].checksum()
         );
     }
     client.batch_execute(&rows).await.unwrap();

@@ -5,9 +5,11 @@
 
 use super::{Named, Publication, ReplicaIdentity};
 use crate::quote::Name;
+use crate::sql::{self, Body};
 use crate::version::ServerVersion;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
 /// A whole database's schema.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -344,6 +346,37 @@ pub struct Function {
     pub body: Option<String>,
     /// The functions called in the one expression that the planner puts in its place; `None` where it does not.
     pub inlined: Option<BTreeSet<String>>,
+    /// What was read of its body.
+    #[serde(skip)]
+    pub read: ReadBody,
+}
+
+/// A body that is read when it is first asked for: of most functions nobody asks.
+#[derive(Debug, Clone, Default)]
+pub struct ReadBody(Arc<(OnceLock<Body>, OnceLock<BTreeSet<String>>)>);
+
+/// What was read of the same text is the same.
+impl PartialEq for ReadBody {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for ReadBody {}
+
+impl Function {
+    /// The statements of its body, where it is text.
+    pub fn read_body(&self) -> Option<&Body> {
+        let text = self.body.as_deref()?;
+        let read = || sql::parse_function(&self.language, &self.arguments, &self.returns, text);
+        Some(self.read.0.0.get_or_init(read))
+    }
+
+    /// The names that stand in its body.
+    pub fn words(&self) -> &BTreeSet<String> {
+        let words = || sql::identifiers(self.body.as_deref().unwrap_or_default()).into_iter();
+        self.read.0.1.get_or_init(|| words().map(|word| word.name).collect())
+    }
 }
 
 /// Function volatility, <https://www.postgresql.org/docs/current/xfunc-volatility.html>.

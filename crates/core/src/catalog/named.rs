@@ -4,8 +4,8 @@
 //! shared by all of them. Who points at a table, or has an index of a name, is asked as often; so no question walks over
 //! all there is.
 
-use super::Mention;
 use super::snapshot::by_name;
+use super::{Mention, TEMPORARY};
 use crate::quote::Name;
 use imbl::shared_ptr::DefaultSharedPtr;
 use imbl::{OrdMap, OrdSet};
@@ -25,6 +25,8 @@ pub trait Mentions: Clone {
 pub struct Named<V> {
     all: OrdMap<Arc<Name>, Slot<V>>,
     mentions: OrdSet<Link>,
+    /// How many of them are temporary: every bare name is looked for among these first.
+    temporary: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -46,6 +48,7 @@ impl<V> Default for Named<V> {
         Self {
             all: OrdMap::new(),
             mentions: OrdSet::new(),
+            temporary: 0,
         }
     }
 }
@@ -74,6 +77,11 @@ impl<V> Named<V> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// Whether there is any in the schema of temporary ones.
+    pub fn has_temporary(&self) -> bool {
+        self.temporary > 0
     }
 
     /// Whether there is one of that name.
@@ -132,6 +140,7 @@ impl<V: Mentions> Named<V> {
         let name = Arc::new(name);
         let keys = keys(&name, &value);
         self.mentions.extend(keys.iter().map(|key| Link::new(*key, &name)));
+        self.temporary += usize::from(name.schema == TEMPORARY);
         let slot = Slot {
             value: Arc::new(value),
             keys: keys.into(),
@@ -143,6 +152,7 @@ impl<V: Mentions> Named<V> {
     /// Takes one out.
     pub fn remove(&mut self, name: &Name) -> Option<V> {
         let (name, slot) = self.all.remove_with_key(name)?;
+        self.temporary -= usize::from(name.schema == TEMPORARY);
         for key in &*slot.keys {
             self.mentions.remove(&Link::new(*key, &name));
         }

@@ -17,7 +17,6 @@ fn migration(sql: &str) -> (Migration, SourceFile) {
         up: Some(file.clone()),
         path: "migration.sql".to_owned(),
         down: None,
-        checksum: String::new(),
         transaction: TransactionModel::Either,
     };
     (migration, file)

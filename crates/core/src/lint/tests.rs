@@ -16,7 +16,6 @@ fn rules(before: &str, text: &str) -> Vec<String> {
         up: Some(SourceFile::new("m.sql", text)),
         path: "m.sql".to_owned(),
         down: None,
-        checksum: String::new(),
         transaction: TransactionModel::Message,
     };
     let mut known = Knowledge::new(Catalog::empty(ServerVersion::of_major(15)), !before.is_empty(), 10_000);
@@ -24,7 +23,7 @@ fn rules(before: &str, text: &str) -> Vec<String> {
         let migration = migration(text);
         let file = SourceFile::new("m.sql", text);
         let script = sql::parse(&file).unwrap();
-        let judged = lint(&migration, &file, &script, &mut known, &Policy::default());
+        let judged = lint(&migration, &file, &script, &mut known, &Policy::default(), Wanted::ALL);
         known.catalog.settle();
         known.catalog.forget_sizes();
         judged.findings.into_iter().map(|finding| finding.rule).collect()
@@ -244,11 +243,10 @@ fn judged_by(before: &str, text: &str, transaction: TransactionModel, policy: &P
         up: Some(file.clone()),
         path: "m.sql".to_owned(),
         down: None,
-        checksum: String::new(),
         transaction,
     };
     let script = sql::parse(&file).unwrap();
-    lint(&migration, &file, &script, &mut known, policy)
+    lint(&migration, &file, &script, &mut known, policy, Wanted::ALL)
 }
 
 /// What only a database tells.
@@ -274,11 +272,17 @@ fn a_key_near_its_end_is_found_once() {
             up: Some(file(text)),
             path: "m.sql".to_owned(),
             down: None,
-            checksum: String::new(),
             transaction: TransactionModel::Message,
         };
         let mut known = known.clone();
-        let judged = lint(&migration, &file(text), &parse(text), &mut known, &Policy::default());
+        let judged = lint(
+            &migration,
+            &file(text),
+            &parse(text),
+            &mut known,
+            &Policy::default(),
+            Wanted::ALL,
+        );
         judged.findings.into_iter().map(|finding| finding.message).collect()
     };
     assert_eq!(said(1_000_000_000), [""; 0]);

@@ -43,7 +43,7 @@ pub struct Planned {
 pub fn plan_migration(migration: &Migration, catalog: &mut Catalog, settings: &PlanSettings) -> Planned {
     let mut plan = MigrationPlan {
         name: migration.name.clone(),
-        checksum: migration.checksum.clone(),
+        checksum: migration.checksum(),
         steps: Vec::new(),
         warnings: Vec::new(),
         refusals: Vec::new(),

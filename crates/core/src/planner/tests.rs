@@ -18,7 +18,6 @@ pub(crate) fn migration(text: &str) -> Migration {
         up: Some(SourceFile::new("1_m/migration.sql", text)),
         path: "1_m/migration.sql".to_owned(),
         down: None,
-        checksum: String::new(),
         transaction: TransactionModel::Message,
     }
 }

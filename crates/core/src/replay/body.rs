@@ -4,7 +4,7 @@ use super::Certainty::{self, Known, Unknown};
 use super::object::may_change;
 use crate::catalog::{Catalog, Function, RowEvent};
 use crate::quote::Name;
-use crate::sql::{self, Body, DmlVerb, Inner, Kind, NameRef, Statement, When};
+use crate::sql::{Body, DmlVerb, Inner, Kind, NameRef, Statement, When};
 use std::collections::BTreeSet;
 
 /// Deeper calls are taken to be unknown.
@@ -67,9 +67,8 @@ pub fn fired(catalog: &Catalog, statement: &Statement) -> Vec<Inner> {
                 let Some(function) = function.filter(|_| known.insert(&trigger.function)) else {
                     continue;
                 };
-                let text = function.body.as_deref().unwrap_or_default();
-                let body = sql::parse_function(&function.language, &function.arguments, &function.returns, text);
-                let perhaps = body.statements.into_iter().map(|inner| Inner {
+                let statements = function.read_body().map_or(&[][..], |body| &body.statements);
+                let perhaps = statements.iter().cloned().map(|inner| Inner {
                     when: When::Perhaps,
                     ..inner
                 });
@@ -145,15 +144,14 @@ impl Bodies {
     }
 
     fn call(&mut self, catalog: &Catalog, name: &str, function: &Function, when: When, calls: &mut Vec<String>) {
-        let Some(text) = &function.body else {
+        let Some(body) = function.read_body() else {
             return self.unknown(format!("function {name} is written in {}", function.language));
         };
         if calls.iter().any(|known| known == name) || calls.len() >= DEEPEST {
             return self.unknown(format!("function {name} calls itself"));
         }
-        let body = sql::parse_function(&function.language, &function.arguments, &function.returns, text);
         calls.push(name.to_owned());
-        self.body(catalog, &body, &format!("function {name}"), when, calls);
+        self.body(catalog, body, &format!("function {name}"), when, calls);
         calls.pop();
     }
 
@@ -242,6 +240,7 @@ fn changes_rows_only(kind: &Kind) -> bool {
 mod tests {
     use super::*;
     use crate::source::SourceFile;
+    use crate::sql;
     use crate::version::ServerVersion;
 
     #[test]
@@ -255,15 +254,6 @@ mod tests {
             create trigger t after insert on a for each row execute function of_a();
             create trigger t after insert or delete on b for each statement execute function of_b();
             insert into a values (1); update a set id = 2";
-        eprintln!(
-            "XX {:?}",
-            sql::parse_function(
-                "plpgsql",
-                "",
-                "trigger",
-                " begin insert into b select new.id; return new; end "
-            )
-        );
         let script = sql::parse(&SourceFile::new("up.sql", text)).unwrap();
         let mut catalog = Catalog::empty(ServerVersion::of_major(15));
         let mut all = Vec::new();

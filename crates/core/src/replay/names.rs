@@ -14,22 +14,27 @@ pub const MAX_IDENTIFIER: usize = 63;
 impl Catalog {
     /// The relation that a name means now, following the search path; temporary ones come first.
     pub fn resolve(&self, name: &NameRef) -> Option<Name> {
-        self.lookup(name, |candidate| self.relations.contains_key(candidate))
+        let temporary = self.relations.has_temporary();
+        self.lookup(name, temporary, |candidate| self.relations.contains_key(candidate))
     }
 
     /// The type that a name means now.
     pub fn resolve_type(&self, name: &NameRef) -> Option<Name> {
-        self.lookup(name, |candidate| self.types.contains_key(candidate))
+        self.lookup(name, self.types.has_temporary(), |candidate| {
+            self.types.contains_key(candidate)
+        })
     }
 
     /// The function that a name means now, any overload.
     pub fn resolve_function(&self, name: &NameRef) -> Option<Name> {
-        self.lookup(name, |candidate| self.functions.contains_key(candidate))
+        let temporary = self.functions.has_temporary();
+        self.lookup(name, temporary, |candidate| self.functions.contains_key(candidate))
     }
 
     /// The table and index that an index name means now.
     pub fn resolve_index(&self, name: &NameRef) -> Option<(&Name, &Index)> {
-        let found = self.lookup(name, |candidate| self.index(candidate).is_some())?;
+        let temporary = self.relations.has_temporary();
+        let found = self.lookup(name, temporary, |candidate| self.index(candidate).is_some())?;
         self.index(&found)
     }
 
@@ -41,17 +46,19 @@ impl Catalog {
                 .find(|(_, rel)| rel.statistics.iter().any(|own| own.name == *name))
                 .map(|(table, _)| table)
         };
-        let found = self.lookup(name, |candidate| on(candidate).is_some())?;
+        let found = self.lookup(name, self.relations.has_temporary(), |candidate| {
+            on(candidate).is_some()
+        })?;
         on(&found).cloned()
     }
 
     /// Temporary things come first, unless the path says otherwise; functions among them are never found by a bare name.
-    fn lookup(&self, name: &NameRef, exists: impl Fn(&Name) -> bool) -> Option<Name> {
+    fn lookup(&self, name: &NameRef, temporary: bool, exists: impl Fn(&Name) -> bool) -> Option<Name> {
         let found = |schema: &str| Some(Name::new(schema, &name.name)).filter(&exists);
         match &name.schema {
             Some(schema) => found(schema),
             None => std::iter::once(TEMPORARY)
-                .filter(|schema| !self.search_path.iter().any(|named| named == schema))
+                .filter(|schema| temporary && !self.search_path.iter().any(|named| named == schema))
                 .chain(self.search_path.iter().map(String::as_str))
                 .find_map(found),
         }

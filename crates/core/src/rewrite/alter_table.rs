@@ -3,7 +3,7 @@
 use super::constraint::{self, family, instant};
 use super::footprint::{self, Footprint};
 use super::{
-    Body, Instant, Piece, Refusal, Scene, as_written, fill, hazard, not_null, partition, retype, shared_locks, undo,
+    Body, Hazard, Instant, Piece, Refusal, Scene, as_written, fill, not_null, partition, retype, shared_locks, undo,
 };
 use crate::catalog::{Catalog, Generated};
 use crate::effect::{self, Effect};
@@ -32,7 +32,7 @@ pub(super) fn rewrite(
         return Ok(None);
     };
     let mut changed: Vec<String> = types_changed(alter).map(ToOwned::to_owned).collect();
-    let mut pieces = match hazard(statement, effect, scene) {
+    let mut pieces = match Hazard::of(effect, scene) {
         None => parts(statement, alter, &table, scene),
         // What has no safe form and is allowed to block is run whole: taken apart it would only block more often.
         Some(_) => match take_apart(statement, alter, &table, scene) {
@@ -41,7 +41,7 @@ pub(super) fn rewrite(
                 // A column that is made anew beside the old one is known before it takes its place.
                 let anew = |action: &&Action| {
                     let alone = single(alter, action);
-                    hazard(&alone, &effect::effect(&alone, scene.catalog), scene).is_some()
+                    Hazard::of(&effect::effect(&alone, scene.catalog), scene).is_some()
                 };
                 let free = alter.actions.iter().filter(|action| !anew(action));
                 changed.retain(|column| {
@@ -198,7 +198,8 @@ fn take_apart(
             as_written: false,
         };
         let alone = single(alter, action);
-        let hurts = hazard(&alone, &effect::effect(&alone, &catalog), &here);
+        let effect = effect::effect(&alone, &catalog);
+        let hurts = Hazard::of(&effect, &here);
         let dropped_later =
             matches!(&action.kind, ActionKind::DropConstraint { name, .. } if replaced.contains(&name.as_str()));
         let Some(hurts) = hurts else {
@@ -226,7 +227,7 @@ fn take_apart(
             &action.kind,
             &fresh,
             &replaced,
-            hurts,
+            || hurts.refusal(&alone, &effect, &here),
             &here,
         )?);
         replay::apply_action(&mut catalog, table, &action.kind);
@@ -260,7 +261,7 @@ fn safe_action(
     action: &ActionKind,
     fresh: &[&str],
     replaced: &[&str],
-    hurts: Refusal,
+    refusal: impl FnOnce() -> Refusal,
     scene: &Scene<'_>,
 ) -> Result<Vec<Piece>, Refusal> {
     let is_fresh =
@@ -278,13 +279,13 @@ fn safe_action(
         ActionKind::SetNotNull { column } => Ok(not_null::set(statement.ordinal, table, column, scene)),
         ActionKind::AddColumn { column, .. } => match &column.parts {
             Some(parts) => add_column(statement.ordinal, table, column, parts, scene),
-            None => Err(hurts),
+            None => Err(refusal()),
         },
         ActionKind::AttachPartition { child, bound } => {
-            partition::attach(statement.ordinal, table, child, bound, hurts, scene)
+            partition::attach(statement.ordinal, table, child, bound, refusal(), scene)
         }
-        ActionKind::AlterType { .. } => retype::column(statement.ordinal, table, action, &changed, &hurts, scene),
-        _ => Err(hurts),
+        ActionKind::AlterType { .. } => retype::column(statement.ordinal, table, action, &changed, &refusal(), scene),
+        _ => Err(refusal()),
     }
 }
 
@@ -310,10 +311,11 @@ fn add_column(
         &parts.bare
     };
     let alone = action_alone(table, &bare);
-    let mut pieces = match hazard(&alone, &effect::effect(&alone, scene.catalog), scene) {
-        Some(refusal) => match fill::column(statement, table, column, parts, scene) {
+    let effect = effect::effect(&alone, scene.catalog);
+    let mut pieces = match Hazard::of(&effect, scene) {
+        Some(hazard) => match fill::column(statement, table, column, parts, scene) {
             Some(pieces) => pieces,
-            None => return Err(unfilled(table, column, &refusal)),
+            None => return Err(unfilled(table, column, &hazard.refusal(&alone, &effect, scene))),
         },
         None => vec![without_inline(statement, table, column, definition, &bare, scene)],
     };

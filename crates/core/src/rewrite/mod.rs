@@ -206,13 +206,13 @@ pub(crate) fn rewrite(statement: &Statement, effect: &Effect, scene: &Scene<'_>)
     if let Some(pieces) = safe {
         return Ok(pieces);
     }
-    match hazard(statement, effect, scene) {
-        Some(refusal) if !scene.settings.allow_blocking => Err(refusal),
-        _ if effect.outside_transaction => match &effect.error {
+    match Hazard::of(effect, scene).filter(|_| !scene.settings.allow_blocking) {
+        Some(hazard) => Err(hazard.refusal(statement, effect, scene)),
+        None if effect.outside_transaction => match &effect.error {
             Some(error) if error.sqlstate == "0A000" => Err(unsupported(statement, &error.message)),
             _ => Ok(vec![outside(statement, effect, scene)]),
         },
-        _ => Ok(vec![as_written(statement, effect, scene)]),
+        None => Ok(vec![as_written(statement, effect, scene)]),
     }
 }
 
@@ -232,69 +232,88 @@ fn unsupported(statement: &Statement, message: &str) -> Refusal {
     }
 }
 
-/// The work that would stop the application, if any.
-pub(crate) fn hazard(statement: &Statement, effect: &Effect, scene: &Scene<'_>) -> Option<Refusal> {
-    let strongest = |name: &Name| {
-        effect
-            .locks
-            .iter()
-            .filter(|l| l.relation == *name)
-            .map(|l| l.mode)
-            .max()
-    };
-    for entry in &effect.work {
-        let Some(mode) = strongest(&entry.relation).filter(|mode| mode.blocks_writes()) else {
-            continue;
+/// What of a statement would stop the application.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Hazard<'a> {
+    /// Work on a large relation under a lock that keeps writes out.
+    Work(&'a Name, Work, LockMode),
+    /// Rows of a large table change, and stay locked until the whole is committed.
+    Rows(&'a Name),
+}
+
+impl<'a> Hazard<'a> {
+    /// The first that the statement has, if any.
+    pub(crate) fn of(effect: &'a Effect, scene: &Scene<'_>) -> Option<Self> {
+        let strongest = |name: &Name| {
+            let own = effect.locks.iter().filter(|lock| lock.relation == *name);
+            own.map(|lock| lock.mode).max()
         };
-        if scene.is_large(&entry.relation) {
-            let (rule, doing, help): (&'static Rule, _, _) = match entry.work {
-                Work::Rewrite => (
-                    &rules::rewrites_table::RULE,
-                    "writes every row of it anew",
-                    "Make a new table or column, fill it in batches, and swap.",
-                ),
-                Work::IndexBuild => (
-                    &rules::builds_index_under_lock::RULE,
-                    "builds an index of it",
-                    "Build the index with CREATE INDEX CONCURRENTLY on the table itself first.",
-                ),
-                Work::Scan | Work::None => (
-                    &rules::scans_table_under_lock::RULE,
-                    "reads every row of it",
-                    "Prove the rule first with a constraint that is NOT VALID, and then validated.",
-                ),
-            };
-            let relation = &entry.relation;
-            let context = Context::new(statement, effect, scene.catalog, scene.settings.small_rows);
-            let (rule, help) = match rules::of_block(&context) {
-                // It names the safe form that this statement has not got.
-                Some(own) if own.help.contains("nonstop deploy") => (own, help),
-                Some(own) => (own, own.help),
-                None => (rule, help),
-            };
-            return Some(Refusal {
-                rule: rule.code,
-                message: format!(
-                    "this statement {doing} while it holds {mode} on {relation}{}: all {} on {relation} wait for so long",
-                    size_in_words(scene, relation),
-                    mode.blocks_in_words()
-                ),
-                help: format!(
-                    "{help} Or allow it in a quiet hour: `--allow blocking`. If {relation} is small after all, raise `--small-rows`."
-                ),
-            });
+        let mut work = effect.work.iter().filter_map(|entry| {
+            let mode = strongest(&entry.relation).filter(|mode| mode.blocks_writes())?;
+            let is_large = scene.is_large(&entry.relation);
+            is_large.then_some(Self::Work(&entry.relation, entry.work, mode))
+        });
+        let rows = || effect.changes.iter().find(|name| scene.any_large(name));
+        work.next().or_else(|| rows().map(Self::Rows))
+    }
+
+    /// Why the statement is not run as it is written. Every rule is asked who explains it best.
+    pub(crate) fn refusal(self, statement: &Statement, effect: &Effect, scene: &Scene<'_>) -> Refusal {
+        let (relation, work, mode) = match self {
+            Self::Work(relation, work, mode) => (relation, work, mode),
+            Self::Rows(changed) => {
+                return Refusal {
+                    rule: rules::changes_many_rows::RULE.code,
+                    message: format!(
+                        "this statement may change any number of rows of {changed}{}, and each stays locked until the whole is committed: writes to those rows wait",
+                        size_in_words(scene, changed)
+                    ),
+                    help: "Change the rows in batches over the primary key. Or allow it in a quiet hour: `--allow blocking`."
+                        .to_owned(),
+                };
+            }
+        };
+        let (rule, doing, help): (&'static Rule, _, _) = match work {
+            Work::Rewrite => (
+                &rules::rewrites_table::RULE,
+                "writes every row of it anew",
+                "Make a new table or column, fill it in batches, and swap.",
+            ),
+            Work::IndexBuild => (
+                &rules::builds_index_under_lock::RULE,
+                "builds an index of it",
+                "Build the index with CREATE INDEX CONCURRENTLY on the table itself first.",
+            ),
+            Work::Scan | Work::None => (
+                &rules::scans_table_under_lock::RULE,
+                "reads every row of it",
+                "Prove the rule first with a constraint that is NOT VALID, and then validated.",
+            ),
+        };
+        let context = Context::new(statement, effect, scene.catalog, scene.settings.small_rows);
+        let (rule, help) = match rules::of_block(&context) {
+            // It names the safe form that this statement has not got.
+            Some(own) if own.help.contains("nonstop deploy") => (own, help),
+            Some(own) => (own, own.help),
+            None => (rule, help),
+        };
+        Refusal {
+            rule: rule.code,
+            message: format!(
+                "this statement {doing} while it holds {mode} on {relation}{}: all {} on {relation} wait for so long",
+                size_in_words(scene, relation),
+                mode.blocks_in_words()
+            ),
+            help: format!(
+                "{help} Or allow it in a quiet hour: `--allow blocking`. If {relation} is small after all, raise `--small-rows`."
+            ),
         }
     }
-    let changed = effect.changes.iter().find(|name| scene.any_large(name))?;
-    Some(Refusal {
-        rule: rules::changes_many_rows::RULE.code,
-        message: format!(
-            "this statement may change any number of rows of {changed}{}, and each stays locked until the whole is committed: writes to those rows wait",
-            size_in_words(scene, changed)
-        ),
-        help: "Change the rows in batches over the primary key. Or allow it in a quiet hour: `--allow blocking`."
-            .to_owned(),
-    })
+}
+
+/// Why a statement is not run as it is written, if it would stop the application.
+pub(crate) fn hazard(statement: &Statement, effect: &Effect, scene: &Scene<'_>) -> Option<Refusal> {
+    Some(Hazard::of(effect, scene)?.refusal(statement, effect, scene))
 }
 
 fn size_in_words(scene: &Scene<'_>, name: &Name) -> String {

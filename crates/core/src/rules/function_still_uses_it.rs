@@ -3,8 +3,7 @@
 use crate::finding::{Category, Severity};
 use crate::quote::Name;
 use crate::rule::{Context, Found, rule};
-use crate::sql::{self, ActionKind, Kind, NameRef, ObjectKind, Statement};
-use std::collections::BTreeSet;
+use crate::sql::{ActionKind, Kind, NameRef, ObjectKind, Statement};
 
 rule! {
     /// A function names what is dropped or renamed.
@@ -62,15 +61,7 @@ fn check(context: &Context<'_>) -> Vec<Found> {
             .iter()
             .filter(|own| matches!(own.language.as_str(), "sql" | "plpgsql"))
         {
-            let body = function.body.as_deref().unwrap_or_default();
-            // Most bodies name none of it, and need not be taken apart.
-            let lower = body.to_lowercase().replace("\"\"", "\"");
-            let may_name =
-                |(table, column): &(Name, Option<&str>)| lower.contains(&column.unwrap_or(&table.name).to_lowercase());
-            if !gone.iter().any(may_name) {
-                continue;
-            }
-            let words: BTreeSet<String> = sql::identifiers(body).into_iter().map(|word| word.name).collect();
+            let words = function.words();
             let uses = |(table, column): &(Name, Option<&str>)| {
                 let of_trigger = triggers(context, table).any(|function| function == name);
                 let names_table = words.contains(&table.name) || (of_trigger && column.is_some());

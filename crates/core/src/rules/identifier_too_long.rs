@@ -68,8 +68,8 @@ fn check(context: &Context<'_>) -> Vec<Found> {
 
 /// Most texts have none, and need not be taken apart.
 fn has_long_word(text: &str) -> bool {
-    let is_of_name = |letter: char| letter.is_alphanumeric() || "_$".contains(letter);
+    let is_of_name = |letter: &u8| letter.is_ascii_alphanumeric() || !letter.is_ascii() || b"_$".contains(letter);
     let mut quoted = text.split('"').skip(1).step_by(2);
-    let mut bare = text.split(|letter| !is_of_name(letter));
-    quoted.any(|word| word.len() > LIMIT) || bare.any(|word| word.len() > LIMIT)
+    let mut bare = text.as_bytes().split(|letter| !is_of_name(letter));
+    text.len() > LIMIT && (quoted.any(|word| word.len() > LIMIT) || bare.any(|word| word.len() > LIMIT))
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::catalog::Catalog;
-use crate::lint::{Knowledge, Policy, Selector, lint, settle};
+use crate::lint::{Knowledge, Policy, Selector, Wanted, lint, settle};
 use crate::migration::{Migration, TransactionModel};
 use crate::source::SourceFile;
 use crate::version::ServerVersion;
@@ -50,7 +50,6 @@ fn fired(text: &str, policy: &Policy) -> BTreeSet<String> {
             up: Some(file.clone()),
             path: file.path.clone(),
             down: None,
-            checksum: String::new(),
             transaction: if alone {
                 TransactionModel::PerStatement
             } else {
@@ -58,7 +57,7 @@ fn fired(text: &str, policy: &Policy) -> BTreeSet<String> {
             },
         };
         let script = crate::sql::parse(&file).unwrap();
-        let judged = lint(&migration, &file, &script, &mut known, policy);
+        let judged = lint(&migration, &file, &script, &mut known, policy, Wanted::ALL);
         findings.extend(judged.findings);
         known.catalog.settle();
         known.catalog.forget_sizes();

@@ -94,7 +94,7 @@ impl Order<'_> {
         let wanted = BTreeSet::from([flight.name.as_str()]);
         let ways = with_room(|| ways(self.migrations, &wanted, self.start(session)));
         let way = ways.get(&flight.name);
-        way.is_some_and(|way| way.migration.checksum == flight.checksum)
+        way.is_some_and(|way| way.migration.checksum() == flight.checksum)
     }
 
     /// The catalog before the first migration.
@@ -190,7 +190,6 @@ mod tests {
             up: Some(SourceFile::new(name, "SELECT 1")),
             path: name.to_owned(),
             down: None,
-            checksum: sha256_hex(b"SELECT 1"),
             transaction: TransactionModel::Whole,
         }
     }

@@ -267,7 +267,6 @@ mod tests {
             up: Some(SourceFile::new("m/migration.sql", text)),
             path: "m/migration.sql".to_owned(),
             down: None,
-            checksum: sha256_hex(text.as_bytes()),
             transaction: TransactionModel::Whole,
         }
     }

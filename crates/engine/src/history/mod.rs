@@ -169,7 +169,7 @@ impl Row {
     /// Whether its checksum is that of this migration's file, by Prisma's rule; true where there is no file.
     pub fn is_of(&self, migration: &Migration) -> bool {
         let text = migration.up.as_ref().map(|file| file.text.as_str());
-        text.is_none_or(|text| self.checksum == migration.checksum || hash::prisma_matches(&self.checksum, text))
+        text.is_none_or(|text| self.checksum == migration.checksum() || hash::prisma_matches(&self.checksum, text))
     }
 }
 
@@ -179,7 +179,7 @@ impl Entry {
         Self {
             id: uuid::Uuid::new_v4().to_string(),
             name: migration.name.clone(),
-            checksum: migration.checksum.clone(),
+            checksum: migration.checksum(),
             started_at: now(),
         }
     }

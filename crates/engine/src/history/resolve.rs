@@ -78,7 +78,7 @@ impl History {
             self.rolled_back(&migration.name),
             self.table,
             Literal(&uuid::Uuid::new_v4().to_string()),
-            Literal(&migration.checksum),
+            Literal(&migration.checksum()),
             at,
             at,
             Literal(&migration.name)

@@ -8,7 +8,6 @@ use crate::deploy::{self, DeployOptions, HistoryKind, Stop};
 use crate::event::{Event, Events, Outcome};
 use crate::server::Server;
 use crate::target::Target;
-use nonstop_core::hash::sha256_hex;
 use nonstop_core::migration::{Migration, TransactionModel};
 use nonstop_core::source::SourceFile;
 use std::sync::{Arc, Mutex};
@@ -94,7 +93,6 @@ fn migration((name, text): (&str, &str)) -> Migration {
         up: Some(SourceFile::new(&*path, text)),
         path,
         down: None,
-        checksum: sha256_hex(text.as_bytes()),
         transaction: TransactionModel::Whole,
     }
 }

@@ -1,7 +1,6 @@
 //! Migrations from text, plans by hand, and events kept for the asserts.
 
 use nonstop_core::catalog::Catalog;
-use nonstop_core::hash::sha256_hex;
 use nonstop_core::lock::LockMode;
 use nonstop_core::migration::{Migration, TransactionModel};
 use nonstop_core::plan::MigrationPlan;
@@ -42,7 +41,6 @@ pub(crate) fn migration(name: &str, text: &str) -> Migration {
         up: Some(SourceFile::new(format!("{name}/migration.sql"), text)),
         path: format!("{name}/migration.sql"),
         down: None,
-        checksum: sha256_hex(text.as_bytes()),
         transaction: TransactionModel::Whole,
     }
 }
@@ -58,7 +56,7 @@ pub(crate) fn by_hand(migration: &Migration, _catalog: &mut Catalog, _settings: 
     Planned {
         plan: MigrationPlan {
             name: migration.name.clone(),
-            checksum: migration.checksum.clone(),
+            checksum: migration.checksum(),
             steps: serde_json::from_str(text).unwrap(),
             warnings: Vec::new(),
             refusals: Vec::new(),

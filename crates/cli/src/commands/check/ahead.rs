@@ -12,6 +12,16 @@ use std::thread;
 /// A migration's statements; `None` without a file.
 pub(super) type Parsed = Option<Result<Script, SyntaxError>>;
 
+/// What comes of replaying a migration.
+pub(super) enum Replayed<K, J> {
+    /// What is known before it, for whoever judges it.
+    ToJudge(K),
+    /// It was judged on the way.
+    Judged(J),
+    /// It is not to be judged.
+    Passed,
+}
+
 /// How far all of them are.
 struct Progress<K, J> {
     /// The first that nobody parses yet.
@@ -44,12 +54,12 @@ struct Shared<K, J> {
     count: usize,
 }
 
-/// Replays each migration in order: what that gives is what the migration is judged with, on any core; without it, it is
-/// not judged. The judgements are in the order of the migrations.
+/// Replays each migration in order: what that gives is what the migration is judged with, on any core. The judgements are in
+/// the order of the migrations.
 pub(super) fn each<'a, K: Send, J: Send>(
     migrations: &[&'a Migration],
-    replay: impl FnMut(&Migration, &Parsed) -> Option<K> + Send,
-    judge: impl Fn(&'a Migration, Parsed, K) -> J + Sync,
+    replay: impl FnMut(&'a Migration, &Parsed) -> Replayed<K, J> + Send,
+    judge: impl Fn(&'a Migration, &Parsed, K) -> J + Sync,
 ) -> Vec<J> {
     let shared = Shared::new(migrations.len());
     let replay = Mutex::new(replay);
@@ -58,14 +68,20 @@ pub(super) fn each<'a, K: Send, J: Send>(
         while let Some(task) = shared.next() {
             match task {
                 Task::Replay(at, parsed) => {
-                    let known = (replay.lock().unwrap_or_else(PoisonError::into_inner))(migrations[at], &parsed);
+                    let replayed = (replay.lock().unwrap_or_else(PoisonError::into_inner))(migrations[at], &parsed);
                     let mut progress = shared.lock();
                     progress.is_replaying = false;
                     progress.to_replay = at + 1;
-                    progress.replayed.extend(known.map(|known| (at, parsed, known)));
+                    match replayed {
+                        Replayed::ToJudge(known) => progress.replayed.push_back((at, parsed, known)),
+                        Replayed::Judged(judged) => {
+                            progress.judged.insert(at, judged);
+                        }
+                        Replayed::Passed => {}
+                    }
                 }
                 Task::Judge(at, parsed, known) => {
-                    let judged = judge(migrations[at], parsed, known);
+                    let judged = judge(migrations[at], &parsed, known);
                     shared.lock().judged.insert(at, judged);
                 }
                 Task::Parse(at) => {
@@ -174,7 +190,6 @@ mod tests {
             up: (number % 7 != 3).then(|| SourceFile::new("m.sql", "SELECT 1;".repeat(number % 5))),
             path: String::new(),
             down: None,
-            checksum: String::new(),
             transaction: TransactionModel::Whole,
         };
         (0..count).map(one).collect()
@@ -192,7 +207,11 @@ mod tests {
                     assert_eq!(migration.name, before.to_string());
                     assert_eq!(parsed.is_some(), migration.up.is_some());
                     before += 1;
-                    (before % 3 > 0).then_some(before - 1)
+                    match before % 3 {
+                        0 => Replayed::Passed,
+                        1 => Replayed::ToJudge(before - 1),
+                        _ => Replayed::Judged(before - 1),
+                    }
                 },
                 |migration, _, known: usize| {
                     assert_eq!(migration.name, known.to_string());
@@ -208,9 +227,9 @@ mod tests {
     fn a_panic_ends_all_of_them() {
         let all = migrations(50);
         let all: Vec<&Migration> = all.iter().collect();
-        let replay = |migration: &Migration, _: &Parsed| {
+        let replay = |migration: &Migration, _: &Parsed| -> Replayed<(), ()> {
             assert_ne!(migration.name, "20", "here it ends");
-            Some(())
+            Replayed::ToJudge(())
         };
         let run = AssertUnwindSafe(|| with_room(|| each(&all, replay, |_, _, ()| ())));
         assert!(catch_unwind(run).is_err());

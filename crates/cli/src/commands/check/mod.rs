@@ -20,7 +20,7 @@ use baseline::Baseline;
 use clap::{Args, ValueEnum};
 use nonstop_core::catalog::{Catalog, Snapshot};
 use nonstop_core::finding::Severity;
-use nonstop_core::lint::{self, Policy};
+use nonstop_core::lint::{self, Policy, Wanted};
 use nonstop_core::sql::with_room;
 use nonstop_core::version::ServerVersion;
 use nonstop_engine::history::Diagnosis;
@@ -28,6 +28,7 @@ use nonstop_engine::introspect::{introspect, read_counters};
 use nonstop_engine::manage;
 use nonstop_engine::session::Session;
 use std::io::{BufWriter, Write as _};
+use std::mem;
 use std::path::{Path, PathBuf};
 use walk::Ground;
 
@@ -106,8 +107,12 @@ pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> 
     if let Some(path) = &args.save_catalog {
         return save_catalog(path, args, settings, terminal);
     }
+    let baseline = settings.baseline(args.baseline.as_deref());
     let mut report = Report {
-        with_effects: args.effects,
+        wanted: Wanted {
+            effects: args.effects,
+            fingerprints: args.format != CheckFormat::Human || args.write_baseline.is_some() || baseline.is_some(),
+        },
         ..Report::default()
     };
     for selection in database::selections(&args.paths, Ways::Forward, settings, terminal)? {
@@ -121,7 +126,7 @@ pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> 
         terminal.note(format_args!("{path} holds {}", human::count(findings, "finding")));
         return Ok(Exit::Done);
     }
-    if let Some(path) = settings.baseline(args.baseline.as_deref()) {
+    if let Some(path) = baseline {
         let passed = Baseline::read(&path)?.apply(&mut report, &policy);
         let path = path.display();
         terminal.note(format_args!(
@@ -149,7 +154,10 @@ pub(super) fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> 
         CheckFormat::Junit => junit::render(&report, weakest, &mut out)?,
     }
     out.flush()?;
-    Ok(exit(&report, weakest))
+    let exit = exit(&report, weakest);
+    // The program ends here: to give back piece by piece what it holds would only take time.
+    mem::forget(report);
+    Ok(exit)
 }
 
 /// What is to be said of a selection from files alone, for whoever shows it while it is written.
@@ -167,7 +175,7 @@ pub(crate) fn examine(selection: &Selection, settings: &Settings) -> Result<Repo
 /// What is to be said of a selection from files alone.
 pub fn from_files(selection: &Selection, version: ServerVersion, policy: &Policy) -> Result<Report, Problem> {
     let mut report = Report {
-        with_effects: true,
+        wanted: Wanted::ALL,
         ..Report::default()
     };
     with_room(|| walk::walk(selection, None, Ground::files(version, selection), policy, &mut report))?;

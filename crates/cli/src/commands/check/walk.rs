@@ -1,12 +1,12 @@
 //! From migration to migration, with the catalog that each finds.
 
-use super::ahead::{self, Parsed};
+use super::ahead::{self, Parsed, Replayed};
 use crate::exit::Problem;
 use crate::layouts::{LayoutChoice, Selection};
 use nonstop_core::catalog::Catalog;
 use nonstop_core::effect::Effect;
 use nonstop_core::finding::{Finding, Range};
-use nonstop_core::lint::{self, Knowledge, Policy};
+use nonstop_core::lint::{self, Knowledge, Policy, Wanted};
 use nonstop_core::migration::Migration;
 use nonstop_core::source::SourceFile;
 use nonstop_core::sql::SyntaxError;
@@ -21,8 +21,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What every statement does, where somebody wants to know.
     pub effects: Vec<StatementReport>,
-    /// Somebody wants to know what every statement does.
-    pub with_effects: bool,
+    /// What besides findings somebody wants to know.
+    pub wanted: Wanted,
     /// The files that were looked at, by their paths.
     pub sources: BTreeMap<String, SourceFile>,
     /// Files that do not parse.
@@ -91,8 +91,8 @@ fn is_plain_file(selection: &Selection) -> bool {
 }
 
 /// Looks at what is selected, and replays what comes before it.
-pub(super) fn walk(
-    selection: &Selection,
+pub(super) fn walk<'a>(
+    selection: &'a Selection,
     since: Option<&str>,
     mut ground: Ground,
     policy: &Policy,
@@ -134,26 +134,31 @@ pub(super) fn walk(
         .collect();
     let visited: Vec<&Migration> = visited.iter().map(|(_, migration)| *migration).collect();
     let is_live = ground.pending.is_some();
-    let replay = |migration: &Migration, parsed: &Parsed| {
+    let wanted = report.wanted;
+    let replay = |migration: &'a Migration, parsed: &Parsed| {
         let known = &mut ground.known;
         let is_asked = asked.contains(migration.name.as_str());
-        let before = match parsed {
-            Some(Ok(script)) if is_asked => Some(known.pass_on(migration.transaction, script)),
+        let replayed = match parsed {
+            // To keep what each of so many statements finds, or to make it twice, would cost more than another core saves.
+            Some(Ok(script)) if is_asked && script.statements.len() > MANY => {
+                Replayed::Judged(look(migration, parsed, known, policy, wanted))
+            }
+            Some(Ok(script)) if is_asked => Replayed::ToJudge(known.pass_on(migration.transaction, script)),
             Some(Ok(script)) => {
                 known.pass(migration.transaction, script);
-                None
+                Replayed::Passed
             }
-            None | Some(Err(_)) => is_asked.then(|| known.clone()),
+            None | Some(Err(_)) if is_asked => Replayed::ToJudge(known.clone()),
+            None | Some(Err(_)) => Replayed::Passed,
         };
         known.catalog.settle();
         if !is_live {
             known.catalog.forget_sizes();
         }
-        before
+        replayed
     };
-    let with_effects = report.with_effects;
-    let looks = ahead::each(&visited, replay, |migration, parsed, known| {
-        look(migration, parsed, known, policy, with_effects)
+    let looks = ahead::each(&visited, replay, |migration, parsed, mut known| {
+        look(migration, parsed, &mut known, policy, wanted)
     });
     let mut findings = Vec::new();
     for look in looks {
@@ -173,6 +178,9 @@ pub(super) fn walk(
     Ok(())
 }
 
+/// A file of more statements is judged where it is replayed.
+const MANY: usize = 1_000;
+
 /// What is to be said of one migration.
 struct Look<'a> {
     migration: &'a Migration,
@@ -191,10 +199,10 @@ impl Look<'_> {
 
 fn look<'a>(
     migration: &'a Migration,
-    parsed: Parsed,
-    mut known: Knowledge,
+    parsed: &Parsed,
+    known: &mut Knowledge,
     policy: &Policy,
-    with_effects: bool,
+    wanted: Wanted,
 ) -> Look<'a> {
     let mut look = Look {
         migration,
@@ -210,14 +218,14 @@ fn look<'a>(
     let script = match parsed {
         Ok(script) => script,
         Err(error) => {
-            look.error = Some(error);
+            look.error = Some(error.clone());
             return look;
         }
     };
     look.statements = script.statements.len();
-    let judged = lint::lint(migration, file, &script, &mut known, policy);
+    let judged = lint::lint(migration, file, script, known, policy, wanted);
     look.findings = judged.findings;
-    let effects = judged.effects.into_iter().filter(|_| with_effects);
+    let effects = judged.effects.into_iter();
     look.effects = effects
         .map(|one| StatementReport {
             migration: migration.name.clone(),

@@ -48,16 +48,23 @@ fn text_of(finding: &Finding, lines: Option<&Lines<'_>>, renderer: &Renderer) ->
     };
     let title = level.primary_title(tame(&finding.message)).id(finding.rule.as_str());
     let group = Group::with_title(title).elements(place(finding, lines));
-    let notes = locks(finding).map(|locks| Level::NOTE.message(tame(&locks)));
-    let help = (!finding.help.is_empty()).then(|| Level::HELP.message(tame(&help(finding))));
+    let notes = locks(finding).map(|locks| Level::NOTE.message(tame(locks)));
+    let help = (!finding.help.is_empty()).then(|| Level::HELP.message(tame(help(finding))));
     let group = group.elements(notes).elements(help);
-    format!("{}\n\n", renderer.render(&[group]))
+    let mut text = renderer.render(&[group]);
+    text.push_str("\n\n");
+    text
 }
 
 /// Text without what steers a terminal. In excerpts of files the renderer sees to it.
-fn tame(text: &str) -> String {
+fn tame<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
+    let text = text.into();
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
+    if text.bytes().all(is_plain) {
+        return text;
+    }
     let steers = |ch: char| ch.is_control() && ch != '\n' && ch != '\t';
-    text.replace(steers, "\u{fffd}")
+    Cow::Owned(text.replace(steers, "\u{fffd}"))
 }
 
 /// The statement with its line numbers and marks; only the place where there is no text.

@@ -12,12 +12,11 @@ fn said(files: &[&str]) -> Vec<String> {
             up: Some(SourceFile::new("m.sql", *text)),
             path: "m.sql".to_owned(),
             down: None,
-            checksum: String::new(),
             transaction: TransactionModel::Message,
         };
         let file = SourceFile::new("m.sql", *text);
         let script = sql::parse(&file).unwrap();
-        let judged = lint(&migration, &file, &script, &mut known, &Policy::default());
+        let judged = lint(&migration, &file, &script, &mut known, &Policy::default(), Wanted::ALL);
         known.catalog.settle();
         known.catalog.forget_sizes();
         last = judged.effects.into_iter().flat_map(|one| shown(&one.effect)).collect();

@@ -281,7 +281,7 @@ impl<'a> Reader<'a> {
 
     /// A variable gets another value.
     fn sets(&mut self, name: &str, query: &str) {
-        if looks_into_system(query) == Some(true) {
+        if names_system(query) && looks_into_system(query) == Some(true) {
             self.looked.insert(name.to_lowercase());
         } else {
             self.looked.remove(&name.to_lowercase());
@@ -291,6 +291,9 @@ impl<'a> Reader<'a> {
     /// A condition that only looks into the system catalogs, or at what was found there, asks whether the work is still
     /// to be done.
     fn looks_whether_needed(&self, condition: &str) -> When {
+        if self.looked.is_empty() && !names_system(condition) {
+            return When::Perhaps;
+        }
         let is_needed = looks_into_system(&format!("SELECT {condition}")).unwrap_or_else(|| {
             let words = crate::sql::identifiers(condition).into_iter();
             let mut names = words.map(|word| word.name).peekable();
@@ -417,6 +420,14 @@ fn shortened(text: &str) -> String {
 
 fn is_harmless(kind: &Kind) -> bool {
     matches!(kind, Kind::Select(Query { reads, writes, functions, .. }) if reads.is_empty() && writes.is_empty() && functions.is_empty())
+}
+
+/// Whether a text can be one that looks into the system catalogs: most are not, and need not be parsed for it.
+fn names_system(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["pg_", "information_schema", "to_reg"]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 /// Whether a query or a call only looks into the system catalogs; `None` where it looks nowhere.
