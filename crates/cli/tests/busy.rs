@@ -2,7 +2,7 @@
 //! holds, and nobody waits for nonstop longer than `--max-block`.
 //!
 //! A duration is judged here, so this file is a program of its own, which gets the machine for itself. A usual run takes some
-//! cases, by `NONSTOP_SEED`; `./x forms` takes one of each form on every major.
+//! cases, by `NONSTOP_SEED`; `./x forms` takes one of each form on every major, and prints the table of `docs/bench.md`.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -53,6 +53,10 @@ async fn forms_lose_no_write_and_nobody_waits() {
     let whole = env::var_os("NONSTOP_GENERATED").is_some();
     let newest: Vec<u32> = majors.last().copied().into_iter().collect();
     let mut wrong = Vec::new();
+    let mut table = String::from(
+        "| PostgreSQL | case | `--max-block` | longest wait caused | writes beside it | took |\n\
+         | ---: | --- | ---: | ---: | ---: | ---: |\n",
+    );
     for major in if whole { majors } else { newest } {
         let ready = Ready::new(Path::new(env!("CARGO_BIN_EXE_nonstop")), major)
             .await
@@ -70,16 +74,28 @@ async fn forms_lose_no_write_and_nobody_waits() {
                 Err(error) => wrong.push(format!("PostgreSQL {major}: {}: {error:#}", case.name)),
                 Ok(seen) => {
                     let longest = seen.longest.as_ref().map_or(Duration::ZERO, |wait| wait.lasted);
-                    eprintln!(
-                        "PostgreSQL {major}: {}: longest wait {longest:?} of {max_block:?}, {} writes, {:?}",
-                        case.name, seen.writes, seen.took
+                    let waited = seen.longest.as_ref().map_or_else(
+                        || "none seen".to_owned(),
+                        |wait| format!("{} ms", wait.lasted.as_millis()),
                     );
+                    let row = format!(
+                        "| {major} | `{}` | {} ms | {waited} | {} | {} ms |\n",
+                        case.name,
+                        max_block.as_millis(),
+                        seen.writes,
+                        seen.took.as_millis()
+                    );
+                    eprint!("{row}");
+                    table.push_str(&row);
                     if longest > max_block + MARGIN {
                         wrong.push(format!("PostgreSQL {major}: {}: {:#?}", case.name, seen.longest));
                     }
                 }
             }
         }
+    }
+    if whole {
+        eprintln!("\n{table}");
     }
     assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n\n"));
 }

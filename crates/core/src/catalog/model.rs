@@ -353,7 +353,14 @@ pub struct Function {
 
 /// A body that is read when it is first asked for: of most functions nobody asks.
 #[derive(Debug, Clone, Default)]
-pub struct ReadBody(Arc<(OnceLock<Body>, OnceLock<BTreeSet<String>>)>);
+pub struct ReadBody(Arc<Reading>);
+
+#[derive(Debug, Default)]
+struct Reading {
+    body: OnceLock<Body>,
+    lower: OnceLock<String>,
+    words: OnceLock<BTreeSet<String>>,
+}
 
 /// What was read of the same text is the same.
 impl PartialEq for ReadBody {
@@ -369,13 +376,24 @@ impl Function {
     pub fn read_body(&self) -> Option<&Body> {
         let text = self.body.as_deref()?;
         let read = || sql::parse_function(&self.language, &self.arguments, &self.returns, text);
-        Some(self.read.0.0.get_or_init(read))
+        Some(self.read.0.body.get_or_init(read))
     }
 
-    /// The names that stand in its body.
-    pub fn words(&self) -> &BTreeSet<String> {
-        let words = || sql::identifiers(self.body.as_deref().unwrap_or_default()).into_iter();
-        self.read.0.1.get_or_init(|| words().map(|word| word.name).collect())
+    /// Whether all of these names stand in its body.
+    pub fn names<'a>(&self, mut names: impl Iterator<Item = &'a str> + Clone) -> bool {
+        let body = self.body.as_deref().unwrap_or_default();
+        // Most bodies name none of it, and need not be taken apart.
+        let lower = self
+            .read
+            .0
+            .lower
+            .get_or_init(|| body.to_lowercase().replace("\"\"", "\""));
+        if !names.clone().all(|name| lower.contains(&name.to_lowercase())) {
+            return false;
+        }
+        let words = || sql::identifiers(body).into_iter().map(|word| word.name);
+        let words = self.read.0.words.get_or_init(|| words().collect());
+        names.all(|name| words.contains(name))
     }
 }
 

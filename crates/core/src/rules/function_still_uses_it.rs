@@ -61,11 +61,13 @@ fn check(context: &Context<'_>) -> Vec<Found> {
             .iter()
             .filter(|own| matches!(own.language.as_str(), "sql" | "plpgsql"))
         {
-            let words = function.words();
             let uses = |(table, column): &(Name, Option<&str>)| {
-                let of_trigger = triggers(context, table).any(|function| function == name);
-                let names_table = words.contains(&table.name) || (of_trigger && column.is_some());
-                names_table && column.is_none_or(|column| words.contains(column))
+                let of_trigger = || triggers(context, table).any(|function| function == name);
+                let own = [
+                    column.is_none_or(|_| !of_trigger()).then_some(table.name.as_str()),
+                    *column,
+                ];
+                function.names(own.into_iter().flatten())
             };
             if let Some((table, column)) = gone.iter().find(|gone| uses(gone)) {
                 let what = column.map_or_else(|| table.to_string(), |column| format!("{table}.{column}"));

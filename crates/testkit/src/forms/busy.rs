@@ -3,14 +3,12 @@
 //!
 //! Afterwards every acknowledged write is there, the catalog is the one as written, and every constraint is proved once more.
 
-use super::quiet::same;
+use super::quiet::{as_written, same};
 use super::{Case, Ready, cases::Writes};
-use crate::as_written::{self, Sent};
 use crate::compare::snapshot;
 use crate::servers::connect;
 use crate::{TestDatabase, until};
-use anyhow::{Context as _, Result, bail, ensure};
-use nonstop_core::source::SourceFile;
+use anyhow::{Context as _, Result, ensure};
 use nonstop_engine::load::{OURS, Wait, Witness};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -73,7 +71,7 @@ pub async fn busy(ready: &Ready, case: &Case, rows: u32, pace: Pace) -> Result<B
     let expected = {
         let quiet = database.copy().await;
         let client = quiet.connect().await;
-        as_it_is(&client, case).await?;
+        as_written(&client, case).await?;
         snapshot(&client).await?
     };
     let stop = Arc::new(AtomicBool::new(false));
@@ -161,33 +159,16 @@ fn first_of(writer: usize) -> i32 {
     i32::try_from(writer + 1).map_or(i32::MAX, |writer| writer * 1_000_000)
 }
 
-async fn as_it_is(client: &Client, case: &Case) -> Result<()> {
-    let file = SourceFile::new("migration.sql", case.migration.as_str());
-    match as_written::send(client, &file).await? {
-        Sent::Whole | Sent::Apart(_) => Ok(()),
-        Sent::Failed(error) => bail!("as written: {error:?}: {}", case.migration),
-    }
-}
-
 async fn migrate(ready: &Ready, database: &TestDatabase, case: &Case, pace: Pace) -> Result<()> {
     let Some(max_block) = pace.max_block else {
         let mut config: Config = database.url().parse()?;
         config.application_name(format!("{OURS}as-written"));
         let (client, connection) = config.connect(NoTls).await?;
         tokio::spawn(connection);
-        return as_it_is(&client, case).await;
+        return as_written(&client, case).await;
     };
     let bound = format!("{}ms", max_block.as_millis());
-    let ran = ready.deploy(database, case, &["--max-block", &bound]).await?;
-    ensure!(
-        ran.code == 0,
-        "deploy ended with {}: {}{}\n{}",
-        ran.code,
-        ran.out,
-        ran.err,
-        case.migration
-    );
-    Ok(())
+    ready.deployed(database, case, &["--max-block", &bound]).await
 }
 
 /// Somebody reads the table in a transaction, keeps it, and comes again.

@@ -1,7 +1,7 @@
 //! A case on a quiet database: as written on one copy, through nonstop on another; catalogs and rows must be equal.
 
 use super::Case;
-use crate::as_written::{self, Sent};
+use crate::as_written::{Sent, send};
 use crate::compare::{Snapshot, contents, contents_of_all, diff, snapshot};
 use crate::{Ran, TestDatabase, database};
 use anyhow::{Context as _, Result, bail, ensure};
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tempfile::TempDir;
 use tokio::process::Command;
+use tokio_postgres::Client;
 
 /// A server with a database whose history has begun, and the program: what every case starts from.
 pub struct Ready {
@@ -53,6 +54,20 @@ impl Ready {
         self.run(database, folder.path(), &arguments).await
     }
 
+    /// The same, where it must end well.
+    pub async fn deployed(&self, database: &TestDatabase, case: &Case, flags: &[&str]) -> Result<()> {
+        let ran = self.deploy(database, case, flags).await?;
+        ensure!(
+            ran.code == 0,
+            "deploy ended with {}: {}{}\n{}",
+            ran.code,
+            ran.out,
+            ran.err,
+            case.migration
+        );
+        Ok(())
+    }
+
     async fn run(&self, database: &TestDatabase, folder: &Path, arguments: &[&str]) -> Result<Ran> {
         let output = Command::new(&self.program)
             .args(arguments)
@@ -92,20 +107,8 @@ pub async fn quiet(ready: &Ready, case: &Case) -> Result<()> {
     }
     let written = ours.copy().await;
     let client = written.connect().await;
-    let file = SourceFile::new("migration.sql", case.migration.as_str());
-    match as_written::send(&client, &file).await? {
-        Sent::Whole | Sent::Apart(_) => {}
-        Sent::Failed(error) => bail!("as written: {error:?}: {}", case.migration),
-    }
-    let ran = ready.deploy(&ours, case, &[]).await?;
-    ensure!(
-        ran.code == 0,
-        "deploy ended with {}: {}{}\n{}",
-        ran.code,
-        ran.out,
-        ran.err,
-        case.migration
-    );
+    as_written(&client, case).await?;
+    ready.deployed(&ours, case, &[]).await?;
     same(&snapshot(&client).await?, &snapshot(&ours.connect().await).await?, case)?;
     let through = ours.connect().await;
     let rows = if case.unsteady {
@@ -121,6 +124,15 @@ pub async fn quiet(ready: &Ready, case: &Case) -> Result<()> {
         case.migration
     );
     Ok(())
+}
+
+/// Sends a case as its file is.
+pub(super) async fn as_written(client: &Client, case: &Case) -> Result<()> {
+    let file = SourceFile::new("migration.sql", case.migration.as_str());
+    match send(client, &file).await? {
+        Sent::Whole | Sent::Apart(_) => Ok(()),
+        Sent::Failed(error) => bail!("as written: {error:?}: {}", case.migration),
+    }
 }
 
 /// It is refused by this rule, and nothing is touched.

@@ -10,6 +10,7 @@ use nonstop_core::step::Work;
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::iter;
 
 /// Writes the report.
 pub fn render(report: &Report, with_effects: bool, out: &mut dyn Write) -> io::Result<()> {
@@ -49,9 +50,10 @@ fn text_of(finding: &Finding, lines: Option<&Lines<'_>>, renderer: &Renderer) ->
     let title = level.primary_title(tame(&finding.message)).id(finding.rule.as_str());
     let group = Group::with_title(title).elements(place(finding, lines));
     let notes = locks(finding).map(|locks| Level::NOTE.message(tame(locks)));
-    let help = (!finding.help.is_empty()).then(|| Level::HELP.message(tame(help(finding))));
+    let help = (!finding.help.is_empty()).then(|| Level::HELP.message(tame(&*finding.help)));
     let group = group.elements(notes).elements(help);
     let mut text = renderer.render(&[group]);
+    safe_form(finding, &mut text);
     text.push_str("\n\n");
     text
 }
@@ -120,16 +122,20 @@ const LOCKS: usize = 4;
 /// So many characters of a statement of the safe form are shown; JSON has them all.
 const LONG_STATEMENT: usize = 400;
 
-/// What to do, with the statements that do it.
-fn help(finding: &Finding) -> String {
-    let mut text = finding.help.clone();
+/// The statements that do it, below the help: the renderer would look at each of their letters.
+fn safe_form(finding: &Finding, text: &mut String) {
+    let margin = finding.range.end_line.to_string().len() + " = help: ".len();
     for sql in &finding.safe {
-        let sql = sql.as_str();
+        let sql = tame(sql.as_str());
         let cut = sql.char_indices().nth(LONG_STATEMENT);
-        let (sql, end) = cut.map_or((sql, ";"), |(at, _)| (&sql[..at], "…"));
-        text.extend(["\n", sql, end]);
+        let (sql, end) = cut.map_or((&*sql, ";"), |(at, _)| (&sql[..at], "…"));
+        for line in sql.lines() {
+            text.push('\n');
+            text.extend(iter::repeat_n(' ', margin));
+            text.push_str(line);
+        }
+        text.push_str(end);
     }
-    text
 }
 
 fn render_effect(one: &StatementReport, out: &mut dyn Write) -> io::Result<()> {
