@@ -68,6 +68,8 @@ pub enum Order {
     Bytes,
     /// Diesel: by the part before the first underscore without its dashes, then by bytes.
     Diesel,
+    /// By the number at its front, behind Flyway's `V` with all of its parts, then by bytes.
+    Number,
 }
 
 impl Order {
@@ -76,6 +78,7 @@ impl Order {
         match self {
             Order::Prisma => collator().compare(a, b).then_with(|| a.cmp(b)),
             Order::Bytes => a.cmp(b),
+            Order::Number => numbers(a).cmp(&numbers(b)).then_with(|| a.cmp(b)),
             Order::Diesel => diesel_version(a).cmp(&diesel_version(b)).then_with(|| a.cmp(b)),
         }
     }
@@ -84,6 +87,20 @@ impl Order {
 /// The version that Diesel stores for a folder name: digits and letters before the first underscore, dashes removed.
 pub fn diesel_version(name: &str) -> String {
     name.split('_').next().unwrap_or(name).replace('-', "")
+}
+
+/// The number at the front of a name; of Flyway's `V1.2__name` and `V1_2__name` each part.
+fn numbers(name: &str) -> Vec<u128> {
+    let flyway = name.strip_prefix('V').and_then(|rest| rest.split_once("__"));
+    let parts: Vec<&str> = match flyway {
+        Some((version, _)) => version.split(['.', '_']).collect(),
+        None => vec![name],
+    };
+    let number = |part: &str| {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        part[..digits].parse().unwrap_or(u128::MAX)
+    };
+    parts.into_iter().map(number).collect()
 }
 
 fn collator() -> CollatorBorrowed<'static> {
@@ -128,6 +145,19 @@ mod tests {
         assert_ne!(names, measured);
         names.sort_by(|a, b| Order::Prisma.compare(a, b));
         assert_eq!(names, measured);
+    }
+
+    #[test]
+    fn numbers_are_compared_as_numbers() {
+        let sorted = |mut names: Vec<&'static str>| {
+            names.sort_by(|a, b| Order::Number.compare(a, b));
+            names
+        };
+        assert_eq!(sorted(vec!["10_b", "9_c", "a", "9_a"]), ["9_a", "9_c", "10_b", "a"]);
+        assert_eq!(
+            sorted(vec!["V1.10__a", "V2__a", "V1_9__b", "V1__z"]),
+            ["V1__z", "V1_9__b", "V1.10__a", "V2__a"]
+        );
     }
 
     #[test]

@@ -84,7 +84,11 @@ pub(super) fn known_gates(names: &[String]) -> Result<(), Problem> {
 pub(super) fn history_kind(layout: LayoutChoice) -> HistoryKind {
     match layout {
         LayoutChoice::Prisma => HistoryKind::Prisma,
-        LayoutChoice::Auto | LayoutChoice::Updown | LayoutChoice::Diesel => HistoryKind::Own,
+        LayoutChoice::Auto
+        | LayoutChoice::Updown
+        | LayoutChoice::Diesel
+        | LayoutChoice::Plain
+        | LayoutChoice::BothWays => HistoryKind::Own,
     }
 }
 

@@ -8,6 +8,8 @@ mod prisma;
 mod runner;
 mod updown;
 mod diesel;
+mod plain;
+mod both_ways;
 mod select;
 mod siblings;
 
@@ -35,6 +37,10 @@ pub enum LayoutChoice {
     Updown,
     /// Folders with `up.sql` and `down.sql`, as Diesel makes them.
     Diesel,
+    /// Numbered `NAME.sql` files, as Flyway, sqlx and Supabase make them.
+    Plain,
+    /// Numbered `NAME.sql` files that hold both ways, as goose and dbmate make them.
+    BothWays,
 }
 
 impl fmt::Display for LayoutChoice {
@@ -44,6 +50,8 @@ impl fmt::Display for LayoutChoice {
             Self::Prisma => "prisma",
             Self::Updown => "updown",
             Self::Diesel => "diesel",
+            Self::Plain => "plain",
+            Self::BothWays => "both-ways",
         })
     }
 }
@@ -67,7 +75,7 @@ struct Layout {
     read: fn(&Tree) -> Result<Folder, LayoutError>,
 }
 
-const KNOWN: [Layout; 3] = [
+const KNOWN: [Layout; 5] = [
     Layout {
         choice: LayoutChoice::Prisma,
         detect: prisma::detect,
@@ -82,6 +90,16 @@ const KNOWN: [Layout; 3] = [
         choice: LayoutChoice::Diesel,
         detect: diesel::detect,
         read: diesel::read,
+    },
+    Layout {
+        choice: LayoutChoice::Plain,
+        detect: plain::detect,
+        read: plain::read,
+    },
+    Layout {
+        choice: LayoutChoice::BothWays,
+        detect: both_ways::detect,
+        read: both_ways::read,
     },
 ];
 
@@ -117,8 +135,10 @@ pub fn read_ways(path: &Path, choice: LayoutChoice, ways: Ways) -> Result<Folder
 pub fn read_tree(tree: &Tree, choice: LayoutChoice) -> Result<Folder, LayoutError> {
     let candidates = KNOWN.iter().filter(|layout| match choice {
         LayoutChoice::Auto => true,
-        LayoutChoice::Updown => layout.choice != LayoutChoice::Prisma,
-        LayoutChoice::Prisma | LayoutChoice::Diesel => layout.choice == choice,
+        LayoutChoice::Updown => matches!(layout.choice, LayoutChoice::Updown | LayoutChoice::Diesel),
+        LayoutChoice::Prisma | LayoutChoice::Diesel | LayoutChoice::Plain | LayoutChoice::BothWays => {
+            layout.choice == choice
+        }
     });
     let shown: Vec<(&Layout, String)> = candidates
         .filter_map(|layout| Some((layout, (layout.detect)(tree)?)))
@@ -128,6 +148,8 @@ pub fn read_tree(tree: &Tree, choice: LayoutChoice) -> Result<Folder, LayoutErro
         ([], LayoutChoice::Prisma) => prisma::read(tree),
         ([], LayoutChoice::Updown) if no_sql(tree) => updown::read(tree),
         ([], LayoutChoice::Diesel) if no_sql(tree) => diesel::read(tree),
+        // Whoever says so may have names without numbers.
+        ([], LayoutChoice::Plain) => plain::read(tree),
         ([], LayoutChoice::Auto) if in_prisma_folder(tree) && no_sql(tree) => prisma::read(tree),
         ([], _) => Err(LayoutError::Unknown {
             path: tree.path.clone(),
@@ -164,7 +186,7 @@ fn holds(tree: &Tree) -> String {
     match (loose, tree.folders().count()) {
         (0, 0) => "it is empty".to_owned(),
         (0, folders) => format!("it holds {folders} folders without such a file"),
-        (files, _) => format!("it holds {files} plain .sql files"),
+        (files, _) => format!("it holds {files} .sql files without a number at their front"),
     }
 }
 
@@ -211,7 +233,8 @@ pub enum LayoutError {
     /// No layout knows it.
     #[error(
         "`{path}` is no folder of migrations that nonstop knows (looked for the layout `{choice}`): {holds}. Known are \
-         NAME/migration.sql (prisma), NAME.up.sql (updown) and NAME/up.sql (diesel); `nonstop check FILE.sql` takes any file"
+         NAME/migration.sql (prisma), NAME.up.sql (updown), NAME/up.sql (diesel) and numbered NAME.sql (plain, both-ways); \
+         `nonstop check FILE.sql` takes any file"
     )]
     Unknown {
         /// The path.

@@ -49,6 +49,7 @@ fn order(layout: LayoutChoice) -> Order {
     match layout {
         LayoutChoice::Prisma => Order::Prisma,
         LayoutChoice::Diesel => Order::Diesel,
+        LayoutChoice::Plain | LayoutChoice::BothWays => Order::Number,
         LayoutChoice::Auto | LayoutChoice::Updown => Order::Bytes,
     }
 }

@@ -68,12 +68,18 @@ impl Owner<'_> {
     }
 
     /// One batch: locks in the order of the key, the change, what is known of it, and the commit, in one message.
+    ///
+    /// Without rests between its rows the commit does not wait for the disk either: a crash of the server takes back a batch
+    /// only together with its progress, and what is recorded when all are done waits for all (section 28.4 of the manual).
     pub(super) fn message(self, batch: &Batch, turn: &Turn<'_>) -> SqlText {
         let mut text = sql!(
             "BEGIN;\nSET LOCAL lock_timeout = {};\n{}\n",
             setting(turn.queueing.0),
             batch.settings()
         );
+        if turn.spread.is_none() {
+            text = sql!("{}SET LOCAL synchronous_commit = off;\n", text);
+        }
         if turn.mute {
             text = sql!("{}SET LOCAL session_replication_role = replica;\n", text);
         }

@@ -223,6 +223,20 @@ fn pass(migration: &Migration, file: Option<&SourceFile>, ground: &mut Ground, m
     let _ = fix::pass(migration, file, &mut ground.known, made);
 }
 
+/// Why no files are written for a folder: the form of its files is not one that `fix` can write.
+pub(super) fn unwritable(folder: &Folder) -> Option<String> {
+    let is_flyway = |migration: &Migration| migration.name.starts_with('V') && migration.name.contains("__");
+    let form = match folder.layout {
+        LayoutChoice::BothWays => "files that hold both ways",
+        LayoutChoice::Plain if folder.migrations.iter().any(is_flyway) => "Flyway's files",
+        _ => return None,
+    };
+    Some(format!(
+        "`{}`: fix does not write {form}. `nonstop check` says what hurts, and `nonstop deploy` runs the safe form of it",
+        folder.path
+    ))
+}
+
 struct One<'a> {
     folder: &'a Folder,
     migration: &'a Migration,
@@ -236,7 +250,11 @@ impl One<'_> {
     fn outcome(&self, known: &mut Knowledge, made: &mut Made) -> Result<Option<Outcome>, SyntaxError> {
         let room = match self.folder.layout {
             LayoutChoice::Auto => Room::Alone,
-            LayoutChoice::Prisma | LayoutChoice::Updown | LayoutChoice::Diesel => Room::Siblings,
+            LayoutChoice::Prisma
+            | LayoutChoice::Updown
+            | LayoutChoice::Diesel
+            | LayoutChoice::Plain
+            | LayoutChoice::BothWays => Room::Siblings,
         };
         let before = (known.clone(), made.clone());
         let needed = fix::fix(self.migration, self.file, known, made, (Split::Needed, room))?;
@@ -376,6 +394,10 @@ impl One<'_> {
             LayoutChoice::Diesel => (self.path(&[name, "up.sql"]), self.path(&[name, "down.sql"])),
             LayoutChoice::Updown => (
                 self.path(&[&format!("{name}.up.sql")]),
+                self.path(&[&format!("{name}.down.sql")]),
+            ),
+            LayoutChoice::Plain | LayoutChoice::BothWays => (
+                self.path(&[&format!("{name}.sql")]),
                 self.path(&[&format!("{name}.down.sql")]),
             ),
             LayoutChoice::Auto => {

@@ -88,6 +88,9 @@ pub(super) fn run(args: &FixArgs, settings: &Settings, terminal: Terminal) -> Re
                 "--write needs files: standard input cannot be written to",
             ));
         }
+        if let Some(why) = changes::unwritable(&selection.folder) {
+            return Err(Problem::usage(why));
+        }
         let ground = ground(selection, args, settings, terminal)?;
         let since = args.since.as_deref();
         with_room(|| changes(selection, since, ground, args.split.into(), &mut report))?;

@@ -98,6 +98,7 @@ fn of_outcome(migration: &Migration, outcome: &Outcome, layout: LayoutChoice) ->
     let is_up = |path: &str| match layout {
         LayoutChoice::Prisma => path.ends_with("/migration.sql"),
         LayoutChoice::Diesel => path.ends_with("/up.sql"),
+        LayoutChoice::Plain | LayoutChoice::BothWays => !path.ends_with(".down.sql"),
         LayoutChoice::Updown | LayoutChoice::Auto => path.ends_with(".up.sql"),
     };
     let ups = outcome.changes.iter().filter(|change| is_up(&change.path));
