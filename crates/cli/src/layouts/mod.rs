@@ -186,7 +186,7 @@ fn holds(tree: &Tree) -> String {
     match (loose, tree.folders().count()) {
         (0, 0) => "it is empty".to_owned(),
         (0, folders) => format!("it holds {folders} folders without such a file"),
-        (files, _) => format!("it holds {files} .sql files without a number at their front"),
+        (files, _) => format!("it holds {files} loose .sql files"),
     }
 }
 
@@ -345,8 +345,10 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(both.contains("b/migration.sql") && both.contains("a/up.sql"), "{both}");
-        let loose = found(&[("V1__init.sql", "")]).unwrap_err().to_string();
-        assert!(loose.contains("1 plain .sql files"), "{loose}");
+        assert_eq!(found(&[("V1__init.sql", "")]).unwrap(), LayoutChoice::Plain);
+        assert_eq!(found(&[("1_a.sql", "-- +goose Up\n")]).unwrap(), LayoutChoice::BothWays);
+        let loose = found(&[("schema.sql", "")]).unwrap_err().to_string();
+        assert!(loose.contains("1 loose .sql files"), "{loose}");
         assert!(found(&[]).is_err());
     }
 

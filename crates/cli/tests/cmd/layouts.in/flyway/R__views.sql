@@ -1,0 +1,1 @@
+CREATE VIEW tips AS SELECT id FROM tip;

@@ -1,0 +1,1 @@
+CREATE INDEX tip_amount ON tip (amount);

@@ -1,0 +1,1 @@
+CREATE TABLE tip (id int PRIMARY KEY, amount int);

@@ -1,0 +1,5 @@
+-- +goose Up
+CREATE TABLE tip (id int PRIMARY KEY, amount int);
+
+-- +goose Down
+DROP TABLE tip;
