@@ -12,7 +12,7 @@ mod truth;
 
 use anyhow::{Context, Result, bail};
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 const USAGE: &str = "\
@@ -62,7 +62,7 @@ fn run(arguments: &[String]) -> Result<()> {
 }
 
 fn demo(arguments: &[String]) -> Result<()> {
-    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let status = cargo()
         .args(["run", "--quiet", "--release", "--package", "nonstop", "--", "demo"])
         .args(if arguments.iter().any(|given| given.starts_with("--out")) {
             &[] as &[&str]
@@ -77,22 +77,50 @@ fn demo(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Cargo, as if it were run by hand: what it is told by the cargo that runs this makes build scripts run again.
+fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in env::vars_os() {
+        let of_package = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_NAME",
+            "CARGO_CRATE_NAME",
+            "CARGO_PRIMARY_PACKAGE",
+        ];
+        if of_package.iter().any(|own| name.to_string_lossy().starts_with(own)) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// A program that was built for this profile. To build one by itself would resolve features for it alone, and build most of
+/// what it needs once more.
+fn program(profile: &str, name: &str) -> Result<PathBuf> {
+    let ours = env::current_exe()?;
+    let target = ours.ancestors().nth(2).context("xtask is not where cargo builds")?;
+    Ok(target.join(profile).join(name))
+}
+
 /// With the checks of a debug build.
 fn fuzz(arguments: &[String]) -> Result<()> {
-    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["run", "--quiet", "--package", "fuzz", "--"])
-        .args(arguments)
+    let built = cargo()
+        .args(["build", "--quiet", "--workspace", "--all-targets"])
         .status()?;
+    if !built.success() {
+        bail!("the build ended with {built}");
+    }
+    let status = Command::new(program("debug", "fuzz")?).args(arguments).status()?;
     if !status.success() {
         bail!("fuzz ended with {status}");
     }
     Ok(())
 }
 
-/// Both programs are built for speed, and the one runs the other. `cargo run` would resolve features for the bench alone, and
-/// build most of it twice.
+/// Both programs are built for speed, and the one runs the other.
 fn bench(arguments: &[String]) -> Result<()> {
-    let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let built = cargo()
         .args([
             "build",
             "--quiet",
@@ -106,9 +134,7 @@ fn bench(arguments: &[String]) -> Result<()> {
     if !built.success() {
         bail!("the build ended with {built}");
     }
-    let ours = env::current_exe()?;
-    let target = ours.ancestors().nth(2).context("xtask is not where cargo builds")?;
-    let status = Command::new(target.join("release/bench")).args(arguments).status()?;
+    let status = Command::new(program("release", "bench")?).args(arguments).status()?;
     if !status.success() {
         bail!("the bench ended with {status}");
     }

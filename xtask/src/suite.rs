@@ -3,7 +3,6 @@
 use crate::majors;
 use anyhow::{Context as _, Result, bail};
 use nonstop_engine::server::{Options, Server};
-use std::env;
 use std::process::Command;
 use std::time::Instant;
 
@@ -104,7 +103,7 @@ fn on_servers(runs: Vec<(&'static str, Command)>, mut outcomes: Vec<Outcome>) ->
 }
 
 fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = crate::cargo();
     command.args(arguments);
     command
 }

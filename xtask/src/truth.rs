@@ -4,7 +4,6 @@ use anyhow::{Context as _, Result, bail};
 use nonstop_engine::server::Options;
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use testkit::truth::{Score, Share, judge, said};
 
 /// The histories that stand beside the repository.
@@ -79,13 +78,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 
 /// The program under test, from the sources as they are.
 fn built() -> Result<PathBuf> {
-    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--package", "nonstop"])
+    let status = crate::cargo()
+        .args(["build", "--quiet", "--workspace", "--all-targets"])
         .status()?;
     if !status.success() {
         bail!("the build ended with {status}");
     }
-    Ok(env::current_exe()?.with_file_name("nonstop"))
+    crate::program("debug", "nonstop")
 }
 
 fn tell(folder: &Path, major: u32, score: &Score, misses: usize) {

@@ -58,6 +58,8 @@ fn options() -> Options {
     Options::default()
         .set("shared_buffers", "512MB")
         .set("max_wal_size", "16GB")
+        // A standby that is slow to come finds what it needs.
+        .set("wal_keep_size", "16GB")
         .set("checkpoint_timeout", "30min")
         .set("fsync", "on")
         .set("full_page_writes", "on")
