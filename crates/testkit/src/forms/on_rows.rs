@@ -189,7 +189,7 @@ pub(super) const OTHERS: &[Form] = &[
         "COMMENT ON TABLE $T IS 'new'; GRANT UPDATE ON $T TO pg_monitor;
          CREATE FUNCTION $Y() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
          CREATE TRIGGER added BEFORE INSERT ON $T FOR EACH ROW EXECUTE FUNCTION $Y();
-         CREATE POLICY added ON $T USING (true); CREATE VIEW $O AS SELECT id, n FROM $T; CREATE SEQUENCE $S OWNED BY $T.r",
+         CREATE POLICY added ON $T USING (true); CREATE VIEW $O AS SELECT id, n FROM $T; CREATE SEQUENCE $S",
     ),
     other(
         "move-table",
