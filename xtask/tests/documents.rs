@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Files of users' projects, and names of PostgreSQL's, that the documents speak of.
-const OF_OTHERS: [&str; 8] = [
+const OF_OTHERS: [&str; 9] = [
     "nonstop.toml",
     ".sql",
     "down.sql",
     "metadata.toml",
+    "NAME.sql",
     "NAME/migration.sql",
     "NAME.up.sql",
     "NAME.down.sql",

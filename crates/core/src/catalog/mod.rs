@@ -1,5 +1,6 @@
 //! The schema of a database as values: read from a live server, or made by replaying earlier migrations.
 
+mod kept;
 mod lookup;
 mod mention;
 mod model;
@@ -7,6 +8,7 @@ mod named;
 mod snapshot;
 mod publication;
 
+pub use kept::Kept;
 pub use lookup::TEMPORARY;
 pub use mention::Mention;
 pub use model::*;

@@ -3,13 +3,11 @@
 //! Names are stored resolved and unquoted. Expressions are stored as the text that PostgreSQL or the file gives, with the
 //! columns and functions they use beside them, so that nobody below has to parse them again.
 
-use super::{Named, Publication, ReplicaIdentity};
+use super::{Kept, Named, Publication, ReplicaIdentity};
 use crate::quote::Name;
-use crate::sql::{self, Body};
 use crate::version::ServerVersion;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
 
 /// A whole database's schema.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -348,53 +346,7 @@ pub struct Function {
     pub inlined: Option<BTreeSet<String>>,
     /// What was read of its body.
     #[serde(skip)]
-    pub read: ReadBody,
-}
-
-/// A body that is read when it is first asked for: of most functions nobody asks.
-#[derive(Debug, Clone, Default)]
-pub struct ReadBody(Arc<Reading>);
-
-#[derive(Debug, Default)]
-struct Reading {
-    body: OnceLock<Body>,
-    lower: OnceLock<String>,
-    words: OnceLock<BTreeSet<String>>,
-}
-
-/// What was read of the same text is the same.
-impl PartialEq for ReadBody {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for ReadBody {}
-
-impl Function {
-    /// The statements of its body, where it is text.
-    pub fn read_body(&self) -> Option<&Body> {
-        let text = self.body.as_deref()?;
-        let read = || sql::parse_function(&self.language, &self.arguments, &self.returns, text);
-        Some(self.read.0.body.get_or_init(read))
-    }
-
-    /// Whether all of these names stand in its body.
-    pub fn names<'a>(&self, mut names: impl Iterator<Item = &'a str> + Clone) -> bool {
-        let body = self.body.as_deref().unwrap_or_default();
-        // Most bodies name none of it, and need not be taken apart.
-        let lower = self
-            .read
-            .0
-            .lower
-            .get_or_init(|| body.to_lowercase().replace("\"\"", "\""));
-        if !names.clone().all(|name| lower.contains(&name.to_lowercase())) {
-            return false;
-        }
-        let words = || sql::identifiers(body).into_iter().map(|word| word.name);
-        let words = self.read.0.words.get_or_init(|| words().collect());
-        names.all(|name| words.contains(name))
-    }
+    pub kept: Kept,
 }
 
 /// Function volatility, <https://www.postgresql.org/docs/current/xfunc-volatility.html>.

@@ -4,7 +4,7 @@
 //! is not here leaves the catalog incomplete.
 
 use super::Certainty::{self, Guessed, Known, Unknown};
-use crate::catalog::{Catalog, Function, ReadBody, Relation, RelationKind, TypeDef, Volatility};
+use crate::catalog::{Catalog, Function, Kept, Relation, RelationKind, TypeDef, Volatility};
 use crate::quote::Name;
 use crate::sql::NameRef;
 
@@ -225,7 +225,7 @@ pub(super) fn create(catalog: &mut Catalog, name: &str, schema: Option<&str>) ->
                 language: "c".to_owned(),
                 body: None,
                 inlined: None,
-                read: ReadBody::default(),
+                kept: Kept::default(),
             }]
         });
     }

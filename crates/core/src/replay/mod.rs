@@ -6,6 +6,7 @@
 
 pub mod names;
 mod query;
+mod reading;
 mod index;
 mod constraint;
 mod table;

@@ -5,8 +5,7 @@ use super::names::{quoted_if_needed, without_modifier};
 use super::query::{self, renamed};
 use super::table::relation_of;
 use crate::catalog::{
-    Catalog, Expression, Function, Policy, ReadBody, Relation, RelationKind, Size, Statistics, Trigger, TypeDef,
-    Volatility,
+    Catalog, Expression, Function, Kept, Policy, Relation, RelationKind, Size, Statistics, Trigger, TypeDef, Volatility,
 };
 use crate::quote::Name;
 use crate::sql::{Argument, CreateFunction, CreateTableAs, NameRef, Query, Select, TypeRef};
@@ -227,7 +226,7 @@ pub(super) fn function(catalog: &mut Catalog, create: &CreateFunction) -> Certai
         language: create.language.clone(),
         body: create.body.clone(),
         inlined: create.inlined.clone(),
-        read: ReadBody::default(),
+        kept: Kept::default(),
     };
     drop_function(catalog, &name, Some(&input));
     if let Some(mut overloads) = catalog.functions.or_insert_with(&name, Vec::new) {

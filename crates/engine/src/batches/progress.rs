@@ -194,7 +194,7 @@ mod tests {
         let owner = Owner { id: "i", step: "3" };
         assert_eq!(
             owner.message(&batch, &turn).as_str(),
-            "BEGIN;\nSET LOCAL lock_timeout = '100ms';\n\n\
+            "BEGIN;\nSET LOCAL lock_timeout = '100ms';\n\nSET LOCAL synchronous_commit = off;\n\
              SELECT count(*) FROM (SELECT FROM t WHERE \"t\".\"id\" > '5' AND \"t\".\"id\" <= '9' AND (a = 1) \
              ORDER BY \"t\".\"id\" FOR UPDATE OF \"t\") AS locked;\n\
              WITH changed AS (DELETE FROM t WHERE \"t\".\"id\" > '5' AND \"t\".\"id\" <= '9' AND (a = 1) RETURNING 1), \

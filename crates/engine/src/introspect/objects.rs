@@ -1,7 +1,7 @@
 //! Schemas, types, functions, extensions.
 
 use super::{BTreeMap, BTreeSet, ByOid, letter};
-use nonstop_core::catalog::{Function, ReadBody, TypeDef, Volatility};
+use nonstop_core::catalog::{Function, Kept, TypeDef, Volatility};
 use nonstop_core::quote::Name;
 use nonstop_core::sql::single_expression;
 use nonstop_core::version::ServerVersion;
@@ -145,7 +145,7 @@ pub(super) async fn read_functions(
             inlined: body.as_deref().filter(|_| !kept).and_then(single_expression),
             body,
             language,
-            read: ReadBody::default(),
+            kept: Kept::default(),
         });
     }
     Ok(functions)

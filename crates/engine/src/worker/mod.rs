@@ -289,6 +289,14 @@ impl<'a> Worker<'a> {
 
     /// Nothing may be done without the history lock: another run may have begun.
     pub(crate) async fn check_lock(&mut self) -> Result<(), DeployError> {
+        match self.keep_lock().await {
+            // What cut the lock off has cut the worker off as well.
+            Err(DeployError::Asking { error }) => self.mend(error).await,
+            other => other,
+        }
+    }
+
+    async fn keep_lock(&mut self) -> Result<(), DeployError> {
         if let Some(lock) = self.lock.as_ref().filter(|lock| !lock.is_lost()) {
             if self.probed.elapsed() < PROBE_EVERY {
                 return Ok(());
@@ -299,10 +307,11 @@ impl<'a> Worker<'a> {
             }
         }
         let name = application_name(&self.run);
-        if let Some(lock) = self.lock.take() {
+        if let Some(lock) = &self.lock {
             // The connection may be dead while its backend still holds the lock.
             let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND application_name = $2";
             answered(self.session.client().execute(end, &[&lock.pid(), &name])).await?;
+            self.lock = None;
         }
         self.probed = Instant::now();
         let again = HistoryLock::acquire_key(self.key, self.target, &name, ORPHAN_LIMIT, &self.events).await;
@@ -338,7 +347,7 @@ impl<'a> Worker<'a> {
         self.session = Session::reopen(self.target, &name, RECONNECT_PATIENCE).await?;
         // What cut the worker off may have cut the lock off as well.
         self.probed = self.probed.checked_sub(PROBE_EVERY).unwrap_or(self.probed);
-        self.check_lock().await?;
+        self.keep_lock().await?;
         if let Some(backend) = self.backend.take() {
             let gone = end_backend(self.session.client(), &backend, Duration::ZERO).await;
             if !matches!(gone, Ok(true)) {
