@@ -103,15 +103,19 @@ fn program(profile: &str, name: &str) -> Result<PathBuf> {
     Ok(target.join(profile).join(name))
 }
 
-/// With the checks of a debug build.
-fn fuzz(arguments: &[String]) -> Result<()> {
-    let built = cargo()
+/// A program with the checks of a debug build, from the sources as they are.
+fn built(name: &str) -> Result<PathBuf> {
+    let status = cargo()
         .args(["build", "--quiet", "--workspace", "--all-targets"])
         .status()?;
-    if !built.success() {
-        bail!("the build ended with {built}");
+    if !status.success() {
+        bail!("the build ended with {status}");
     }
-    let status = Command::new(program("debug", "fuzz")?).args(arguments).status()?;
+    program("debug", name)
+}
+
+fn fuzz(arguments: &[String]) -> Result<()> {
+    let status = Command::new(built("fuzz")?).args(arguments).status()?;
     if !status.success() {
         bail!("fuzz ended with {status}");
     }

@@ -53,7 +53,7 @@ fn folder(name: &str) -> PathBuf {
 
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let wanted = Wanted::read(arguments)?;
-    let nonstop = built()?;
+    let nonstop = crate::built("nonstop")?;
     let runtime = tokio::runtime::Runtime::new()?;
     let mut worst = 1.0_f64;
     for major in &wanted.majors {
@@ -74,17 +74,6 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         bail!("recall or precision is below 0.99");
     }
     Ok(())
-}
-
-/// The program under test, from the sources as they are.
-fn built() -> Result<PathBuf> {
-    let status = crate::cargo()
-        .args(["build", "--quiet", "--workspace", "--all-targets"])
-        .status()?;
-    if !status.success() {
-        bail!("the build ended with {status}");
-    }
-    crate::program("debug", "nonstop")
 }
 
 fn tell(folder: &Path, major: u32, score: &Score, misses: usize) {

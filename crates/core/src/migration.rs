@@ -89,11 +89,16 @@ pub fn diesel_version(name: &str) -> String {
     name.split('_').next().unwrap_or(name).replace('-', "")
 }
 
+/// The version in a name of Flyway's, `1.2` of `V1.2__name`.
+pub fn flyway_version(name: &str) -> Option<&str> {
+    let (version, _) = name.strip_prefix('V')?.split_once("__")?;
+    Some(version)
+}
+
 /// The number at the front of a name; of Flyway's `V1.2__name` and `V1_2__name` each part.
 fn numbers(name: &str) -> Vec<u128> {
-    let flyway = name.strip_prefix('V').and_then(|rest| rest.split_once("__"));
-    let parts: Vec<&str> = match flyway {
-        Some((version, _)) => version.split(['.', '_']).collect(),
+    let parts: Vec<&str> = match flyway_version(name) {
+        Some(version) => version.split(['.', '_']).collect(),
         None => vec![name],
     };
     let number = |part: &str| {

@@ -7,16 +7,10 @@ use nonstop_core::migration::{Migration, Order, TransactionModel};
 
 /// What shows that a folder has this form.
 pub(super) fn detect(tree: &Tree) -> Option<String> {
-    let has_mark = |file: &str| {
-        let mut files = tree.files().filter(|(name, _)| *name == file);
-        files.any(|(_, text)| {
-            text.text()
-                .is_some_and(|text| text.lines().any(|line| mark(line).is_some()))
-        })
-    };
+    let has_mark = |text: &str| text.lines().any(|line| mark(line).is_some());
     let mut numbered = plain::numbered(tree);
     numbered
-        .find(|(_, file)| has_mark(file))
+        .find(|(_, file)| tree.text(file).is_some_and(has_mark))
         .map(|(_, file)| file.to_owned())
 }
 
@@ -25,11 +19,7 @@ pub(super) fn detect(tree: &Tree) -> Option<String> {
 pub(super) fn read(tree: &Tree) -> Result<Folder, LayoutError> {
     let numbered = plain::numbered(tree).map(|(name, file)| {
         let path = tree.path_of(&[file]);
-        let text = tree
-            .files()
-            .find(|(own, _)| *own == file)
-            .and_then(|(_, text)| text.text());
-        let text = text.unwrap_or_default();
+        let text = tree.text(file).unwrap_or_default();
         let model = if text.lines().any(is_bare) {
             TransactionModel::Unwrapped
         } else {

@@ -4,7 +4,7 @@
 //! Flyway's `U1__name.sql` beside `V1__name.sql`. How the tool sends a file nobody knows, but for sqlx's `-- no-transaction`.
 
 use super::{Folder, LayoutChoice, LayoutError, Tree, both_ways, is_sql, migration};
-use nonstop_core::migration::{Migration, Order, TransactionModel};
+use nonstop_core::migration::{Migration, Order, TransactionModel, flyway_version};
 
 const DOWN: &str = ".down.sql";
 
@@ -28,11 +28,6 @@ pub(super) fn numbered(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
 /// The migrations in the order of their numbers.
 #[expect(clippy::unnecessary_wraps, reason = "every layout has this signature")]
 pub(super) fn read(tree: &Tree) -> Result<Folder, LayoutError> {
-    let text = |name: &str| {
-        tree.files()
-            .find(|(file, _)| *file == name)
-            .and_then(|(_, text)| text.text())
-    };
     let is_left_out = |name: &str| ["R__", "B"].iter().any(|kind| name.starts_with(kind)) && name.contains("__");
     let mut warnings = Vec::new();
     let mut migrations: Vec<Migration> = Vec::new();
@@ -44,11 +39,11 @@ pub(super) fn read(tree: &Tree) -> Result<Folder, LayoutError> {
             ));
             continue;
         }
-        let down = match name.strip_prefix('V').filter(|rest| rest.contains("__")) {
-            Some(rest) if text(&format!("U{rest}.sql")).is_some() => format!("U{rest}.sql"),
+        let down = match flyway_version(name).map(|_| &name[1..]) {
+            Some(rest) if tree.text(&format!("U{rest}.sql")).is_some() => format!("U{rest}.sql"),
             _ => format!("{name}{DOWN}"),
         };
-        let up = text(file);
+        let up = tree.text(file);
         let is_bare = up
             .and_then(|up| up.lines().next())
             .is_some_and(|first| first.trim() == "-- no-transaction");
@@ -60,7 +55,7 @@ pub(super) fn read(tree: &Tree) -> Result<Folder, LayoutError> {
         migrations.push(migration(
             name,
             (path, up),
-            (tree.path_of(&[&down]), text(&down)),
+            (tree.path_of(&[&down]), tree.text(&down)),
             model,
         ));
     }

@@ -95,6 +95,14 @@ impl Tree {
         })
     }
 
+    /// What a file directly in it holds, where it is there and was read.
+    pub fn text(&self, file: &str) -> Option<&str> {
+        match self.entries.get(file)? {
+            Entry::File(text) => text.text(),
+            Entry::Folder(_) | Entry::Other => None,
+        }
+    }
+
     /// The path of something in it, as the user would type it.
     pub fn path_of(&self, parts: &[&str]) -> String {
         let mut path = self.path.trim_end_matches('/').to_owned();

@@ -16,11 +16,6 @@ pub(super) fn detect(tree: &Tree) -> Option<String> {
 /// The migrations in the order of bytes.
 #[expect(clippy::unnecessary_wraps, reason = "every layout has this signature")]
 pub(super) fn read(tree: &Tree) -> Result<Folder, LayoutError> {
-    let file = |name: &str| {
-        tree.files()
-            .find(|(file, _)| *file == name)
-            .and_then(|(_, text)| text.text())
-    };
     let mut migrations: Vec<Migration> = tree
         .files()
         .filter_map(|(file_name, text)| Some((file_name.strip_suffix(UP)?, text)))
@@ -29,7 +24,7 @@ pub(super) fn read(tree: &Tree) -> Result<Folder, LayoutError> {
             migration(
                 name,
                 (tree.path_of(&[&up]), text.text()),
-                (tree.path_of(&[&down]), file(&down)),
+                (tree.path_of(&[&down]), tree.text(&down)),
                 TransactionModel::Message,
             )
         })

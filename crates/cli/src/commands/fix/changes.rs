@@ -6,7 +6,7 @@ use crate::layouts::{self, Folder, LayoutChoice, Selection};
 use nonstop_core::catalog::Catalog;
 use nonstop_core::fix::{self, Fixed, FixedFile, Look, Made, Role, Room, Split};
 use nonstop_core::lint::Knowledge;
-use nonstop_core::migration::{Migration, TransactionModel};
+use nonstop_core::migration::{Migration, TransactionModel, flyway_version};
 use nonstop_core::plan::Notice;
 use nonstop_core::source::SourceFile;
 use nonstop_core::sql::{self, SyntaxError};
@@ -225,7 +225,7 @@ fn pass(migration: &Migration, file: Option<&SourceFile>, ground: &mut Ground, m
 
 /// Why no files are written for a folder: the form of its files is not one that `fix` can write.
 pub(super) fn unwritable(folder: &Folder) -> Option<String> {
-    let is_flyway = |migration: &Migration| migration.name.starts_with('V') && migration.name.contains("__");
+    let is_flyway = |migration: &Migration| flyway_version(&migration.name).is_some();
     let form = match folder.layout {
         LayoutChoice::BothWays => "files that hold both ways",
         LayoutChoice::Plain if folder.migrations.iter().any(is_flyway) => "Flyway's files",
