@@ -32,6 +32,7 @@ pub(crate) async fn run(programs: &Programs, wanted: impl Fn(&str) -> bool) -> R
     println!("## Rows in batches\n\nA table of {rows} rows, `{WHOLE}`; commits wait for the disk.\n");
     let mut server = Server::start(programs, options()).await?;
     shop::build(&server, "shop", Size::of_orders(rows)).await?;
+    recycle(&server).await?;
     let [speed, latency, kills, standby] = PARTS;
     if wanted(speed) {
         speed::run(&server, rows).await?;
@@ -48,6 +49,15 @@ pub(crate) async fn run(programs: &Programs, wanted: impl Fn(&str) -> bool) -> R
     Ok(())
 }
 
+/// Writes WAL, so that the next checkpoint leaves its segments for use again. On a new server each segment is first filled with
+/// zeros while commits wait, which one that has been up for a while does not do.
+async fn recycle(server: &Server) -> Result<()> {
+    let client = server.connect("shop").await?;
+    let write = "SELECT count(pg_logical_emit_message(false, 'bench', repeat('x', 1 << 20))) FROM generate_series(1, 3000)";
+    client.batch_execute(write).await?;
+    Ok(client.batch_execute("CHECKPOINT").await?)
+}
+
 /// Rows of the table; `NONSTOP_BENCH_ROWS` for a quick look.
 fn rows() -> i32 {
     let given = env::var("NONSTOP_BENCH_ROWS").ok().and_then(|rows| rows.parse().ok());
@@ -58,8 +68,7 @@ fn options() -> Options {
     Options::default()
         .set("shared_buffers", "512MB")
         .set("max_wal_size", "16GB")
-        // A standby that is slow to come finds what it needs.
-        .set("wal_keep_size", "16GB")
+        .set("min_wal_size", "4GB")
         .set("checkpoint_timeout", "30min")
         .set("fsync", "on")
         .set("full_page_writes", "on")

@@ -19,6 +19,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const MOMENT: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(server: &mut Server) -> Result<()> {
+    // A standby that is slow to come finds what it needs. Both servers start again after this.
+    let client = server.connect("postgres").await?;
+    client.batch_execute("ALTER SYSTEM SET wal_keep_size = '16GB'").await?;
+    drop(client);
     let mut follower = server.follower().await?;
     shop::copy(server, "shop", "trial").await?;
     let client = server.connect("trial").await?;

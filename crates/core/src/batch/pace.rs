@@ -24,6 +24,10 @@ const NICE: f64 = 0.2;
 const NICER: f64 = 3.0;
 /// The least when somebody has waited for it.
 const KIND: f64 = 1.0;
+/// From which share of the limit on it slows down for a replica.
+const SLOWS_AT: f64 = 0.25;
+/// From which share it stops: what has been written already has to be replayed below the limit too.
+const STOPS_AT: f64 = 0.75;
 const SHORTEST_REST: Duration = Duration::from_millis(50);
 const LONGEST_REST: Duration = Duration::from_secs(2);
 
@@ -176,11 +180,8 @@ pub fn rest(took: Duration, spread: Option<Spread>, load: &Load, limits: &Limits
     if let Some(hold) = hold(load, limits) {
         return Rest::Until(hold);
     }
-    // From half of the limit on it slows down, up to a rest as long as the work.
-    let behind = load.lag.map_or(0.0, |lag| {
-        let share = lag.as_secs_f64() / limits.max_lag.as_secs_f64().max(0.001);
-        ((share - 0.5) * 2.0).clamp(0.0, 1.0)
-    });
+    // It slows down up to a rest twice as long as the work.
+    let behind = 2.0 * ((behind(load, limits) - SLOWS_AT) / (STOPS_AT - SLOWS_AT)).clamp(0.0, 1.0);
     let nice = limits.nice.unwrap_or(match (load.busy, spread) {
         (false, _) => 0.0,
         (true, Some(_)) => NICE,
@@ -192,11 +193,17 @@ pub fn rest(took: Duration, spread: Option<Spread>, load: &Load, limits: &Limits
     Rest::For(took.mul_f64(others.max(behind)).min(longest))
 }
 
+/// How far the slowest replica is behind, as a share of the limit.
+fn behind(load: &Load, limits: &Limits) -> f64 {
+    let lag = load.lag.unwrap_or_default();
+    lag.as_secs_f64() / limits.max_lag.as_secs_f64().max(0.001)
+}
+
 /// For whom it rests between two batches, in words; `None` when it does not, or only because the user has said how much.
 pub fn resting_for(load: &Load, limits: &Limits) -> Option<&'static str> {
     if load.waited_for {
         Some("somebody who waited for it")
-    } else if load.lag.is_some_and(|lag| lag > limits.max_lag / 2) {
+    } else if behind(load, limits) > SLOWS_AT {
         Some("a replica that is behind")
     } else {
         (limits.nice.is_none() && load.busy).then_some("others who are at work")
@@ -207,7 +214,7 @@ fn hold(load: &Load, limits: &Limits) -> Option<Hold> {
     if load.paused {
         return Some(Hold::User);
     }
-    if let Some(lag) = load.lag.filter(|lag| *lag > limits.max_lag) {
+    if let Some(lag) = load.lag.filter(|_| behind(load, limits) > STOPS_AT) {
         return Some(Hold::Replica(lag, limits.max_lag));
     }
     if let (Some(bytes), Some(most)) = (load.retained, limits.max_retained)
@@ -354,9 +361,10 @@ mod tests {
             "it has not rested between its rows"
         );
         assert_eq!(of(3, true, None), Rest::For(100 * MS));
-        assert_eq!(of(0, false, Some(750 * MS)), Rest::For(50 * MS));
-        let too_far = Hold::Replica(1_001 * MS, 1_000 * MS);
-        assert_eq!(of(0, false, Some(1_001 * MS)), Rest::Until(too_far));
+        assert_eq!(of(0, false, Some(200 * MS)), Rest::For(Duration::ZERO));
+        assert_eq!(of(0, false, Some(500 * MS)), Rest::For(100 * MS));
+        let too_far = Hold::Replica(751 * MS, 1_000 * MS);
+        assert_eq!(of(0, false, Some(751 * MS)), Rest::Until(too_far));
         assert_eq!(of(6, false, None), Rest::Until(Hold::Active(6, 5)));
         let retained = Load {
             retained: Some(101),

@@ -98,6 +98,9 @@ impl Lookout {
                     return Ok(started.elapsed());
                 }
                 Rest::Until(hold) => {
+                    if matches!(hold, Hold::Replica(..)) {
+                        nudge(worker).await?;
+                    }
                     let kind = std::mem::discriminant(&hold);
                     if told.is_none_or(|(at, last)| last != kind || at.elapsed() >= TELL_EVERY) {
                         told = Some((Instant::now(), kind));
@@ -183,6 +186,17 @@ impl Replicas {
         self.0.extend(present);
         self.0.retain(|_, (_, last)| now.saturating_sub(*last) < patience);
         self.0.values().map(|(place, _)| *place).min()
+    }
+}
+
+/// Writes a little WAL. A standby tells what it has replayed with its answer to what comes next, and else every
+/// `wal_receiver_status_interval` (10 s): without this a wait for it would last that long where nobody else writes. A role
+/// that may not do it waits.
+async fn nudge(worker: &mut Worker<'_>) -> Result<(), StepError> {
+    const MESSAGE: &str = "SELECT pg_catalog.pg_logical_emit_message(true, 'nonstop', '')";
+    match answered(worker.session.client().query_typed_one(MESSAGE, &[])).await {
+        Err(error) if error.fault() == Fault::Connection => Ok(worker.mend(error).await?),
+        _ => Ok(()),
     }
 }
 
