@@ -70,14 +70,17 @@ pub(crate) fn chaos(arguments: &[String]) -> Result<()> {
     on_servers(vec![("chaos", kills)], Vec::new())
 }
 
-/// `./x forms`: every form of a statement in every surrounding, as written and through nonstop; then each under load.
+/// `./x forms`: every form of a statement in every surrounding, as written and through nonstop, and the shared histories; then
+/// each form under load.
 pub(crate) fn forms(words: &[String]) -> Result<()> {
     // One after the other: the second judges how long somebody waits.
     let mut outcomes = Vec::new();
     for (name, test) in [("forms, quiet", "acceptance"), ("forms, busy", "busy")] {
         let mut tests = cargo(&["test", "--workspace", "--test", test, "--"]);
         tests.args(["--nocapture", "forms"]).env("NONSTOP_GENERATED", "all");
-        if !words.is_empty() {
+        if words.is_empty() {
+            tests.arg("corpus");
+        } else {
             tests.env("NONSTOP_FORMS", words.join(" "));
         }
         outcomes.push((name, tests));

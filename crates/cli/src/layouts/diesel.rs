@@ -9,6 +9,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 const UP: &str = "up.sql";
+const DOWN: &str = "down.sql";
 const METADATA: &str = "metadata.toml";
 
 /// What shows that a folder is Diesel's.
@@ -16,6 +17,11 @@ pub(super) fn detect(tree: &Tree) -> Option<String> {
     tree.folders()
         .find(|(_, files)| files.contains_key(UP))
         .map(|(name, _)| format!("{name}/{UP}"))
+}
+
+/// The files of a migration.
+pub(super) fn files(name: &str) -> [String; 2] {
+    [UP, DOWN].map(|file| format!("{name}/{file}"))
 }
 
 /// The migrations in Diesel's order.
@@ -27,7 +33,7 @@ pub(super) fn read(tree: &Tree) -> Result<Folder, LayoutError> {
         Ok(migration(
             name,
             (tree.path_of(&[name, UP]), file(UP)),
-            (tree.path_of(&[name, "down.sql"]), file("down.sql")),
+            (tree.path_of(&[name, DOWN]), file(DOWN)),
             transaction_model(tree, name, files)?,
         ))
     };

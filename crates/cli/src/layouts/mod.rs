@@ -73,6 +73,8 @@ struct Layout {
     choice: LayoutChoice,
     detect: fn(&Tree) -> Option<String>,
     read: fn(&Tree) -> Result<Folder, LayoutError>,
+    /// The files of a migration, up and down; `None` where they are only read.
+    files: Option<fn(&str) -> [String; 2]>,
 }
 
 const KNOWN: [Layout; 5] = [
@@ -80,28 +82,39 @@ const KNOWN: [Layout; 5] = [
         choice: LayoutChoice::Prisma,
         detect: prisma::detect,
         read: prisma::read,
+        files: Some(prisma::files),
     },
     Layout {
         choice: LayoutChoice::Updown,
         detect: updown::detect,
         read: updown::read,
+        files: Some(updown::files),
     },
     Layout {
         choice: LayoutChoice::Diesel,
         detect: diesel::detect,
         read: diesel::read,
+        files: Some(diesel::files),
     },
     Layout {
         choice: LayoutChoice::Plain,
         detect: plain::detect,
         read: plain::read,
+        files: Some(plain::files),
     },
     Layout {
         choice: LayoutChoice::BothWays,
         detect: both_ways::detect,
         read: both_ways::read,
+        files: None,
     },
 ];
+
+/// The files of a migration of this name, up and down, from its folder on; `None` where the form has none that can be written.
+pub fn files_of(layout: LayoutChoice, name: &str) -> Option<[String; 2]> {
+    let known = KNOWN.iter().find(|known| known.choice == layout)?;
+    known.files.map(|files| files(name))
+}
 
 /// Reads a folder of migrations.
 pub fn read_folder(path: &Path, choice: LayoutChoice) -> Result<Folder, LayoutError> {

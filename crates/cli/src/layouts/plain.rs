@@ -6,6 +6,7 @@
 use super::{Folder, LayoutChoice, LayoutError, Tree, both_ways, is_sql, migration};
 use nonstop_core::migration::{Migration, Order, TransactionModel, flyway_version};
 
+const UP: &str = ".sql";
 const DOWN: &str = ".down.sql";
 
 /// What shows that a folder has this form: a numbered file.
@@ -23,6 +24,11 @@ pub(super) fn numbered(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
         name.trim_start_matches('V')
             .starts_with(|first: char| first.is_ascii_digit())
     })
+}
+
+/// The files of a migration.
+pub(super) fn files(name: &str) -> [String; 2] {
+    [UP, DOWN].map(|end| format!("{name}{end}"))
 }
 
 /// The migrations in the order of their numbers.
@@ -71,7 +77,7 @@ pub(super) fn read(tree: &Tree) -> Result<Folder, LayoutError> {
 /// The names of the files that lead forward.
 fn names(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
     let forward = tree.files().filter(|(file, _)| !file.ends_with(DOWN));
-    let named = forward.filter_map(|(file, _)| Some((file.strip_suffix(".sql")?, file)));
+    let named = forward.filter_map(|(file, _)| Some((file.strip_suffix(UP)?, file)));
     named.filter(|(name, _)| !(name.starts_with('U') && name.contains("__")))
 }
 

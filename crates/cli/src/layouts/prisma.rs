@@ -6,16 +6,22 @@ use super::{Folder, LayoutChoice, LayoutError, Tree, migration};
 use nonstop_core::migration::{Migration, Order, TransactionModel};
 use rayon::prelude::*;
 
-const FILE: &str = "migration.sql";
+const UP: &str = "migration.sql";
+const DOWN: &str = "down.sql";
 const LOCK: &str = "migration_lock.toml";
 
 /// What shows that a folder is Prisma's.
 pub(super) fn detect(tree: &Tree) -> Option<String> {
     let by_folder = tree
         .folders()
-        .find(|(_, files)| files.contains_key(FILE))
-        .map(|(name, _)| format!("{name}/{FILE}"));
+        .find(|(_, files)| files.contains_key(UP))
+        .map(|(name, _)| format!("{name}/{UP}"));
     by_folder.or_else(|| tree.files().any(|(name, _)| name == LOCK).then(|| LOCK.to_owned()))
+}
+
+/// The files of a migration.
+pub(super) fn files(name: &str) -> [String; 2] {
+    [UP, DOWN].map(|file| format!("{name}/{file}"))
 }
 
 /// The migrations in Prisma's order.
@@ -28,8 +34,8 @@ pub(super) fn read(tree: &Tree) -> Result<Folder, LayoutError> {
             let file = |file: &str| files.get(file).and_then(|text| text.text());
             migration(
                 name,
-                (tree.path_of(&[name, FILE]), file(FILE)),
-                (tree.path_of(&[name, "down.sql"]), file("down.sql")),
+                (tree.path_of(&[name, UP]), file(UP)),
+                (tree.path_of(&[name, DOWN]), file(DOWN)),
                 TransactionModel::Either,
             )
         })

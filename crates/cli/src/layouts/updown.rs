@@ -13,6 +13,11 @@ pub(super) fn detect(tree: &Tree) -> Option<String> {
         .map(|(name, _)| name.to_owned())
 }
 
+/// The files of a migration.
+pub(super) fn files(name: &str) -> [String; 2] {
+    [UP, DOWN].map(|end| format!("{name}{end}"))
+}
+
 /// The migrations in the order of bytes.
 #[expect(clippy::unnecessary_wraps, reason = "every layout has this signature")]
 pub(super) fn read(tree: &Tree) -> Result<Folder, LayoutError> {
@@ -20,7 +25,7 @@ pub(super) fn read(tree: &Tree) -> Result<Folder, LayoutError> {
         .files()
         .filter_map(|(file_name, text)| Some((file_name.strip_suffix(UP)?, text)))
         .map(|(name, text)| {
-            let (up, down) = (format!("{name}{UP}"), format!("{name}{DOWN}"));
+            let [up, down] = files(name);
             migration(
                 name,
                 (tree.path_of(&[&up]), text.text()),

@@ -108,7 +108,8 @@ pub async fn quiet(ready: &Ready, case: &Case) -> Result<()> {
     let written = ours.copy().await;
     let client = written.connect().await;
     as_written(&client, case).await?;
-    ready.deployed(&ours, case, &[]).await?;
+    // Those who are at work beside it are other cases, for whom it need not rest.
+    ready.deployed(&ours, case, &["--nice", "0"]).await?;
     same(&snapshot(&client).await?, &snapshot(&ours.connect().await).await?, case)?;
     let through = ours.connect().await;
     let rows = if case.unsteady {

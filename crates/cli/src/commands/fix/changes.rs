@@ -248,13 +248,10 @@ struct One<'a> {
 impl One<'_> {
     /// `None`: there is nothing to say of it.
     fn outcome(&self, known: &mut Knowledge, made: &mut Made) -> Result<Option<Outcome>, SyntaxError> {
-        let room = match self.folder.layout {
-            LayoutChoice::Auto => Room::Alone,
-            LayoutChoice::Prisma
-            | LayoutChoice::Updown
-            | LayoutChoice::Diesel
-            | LayoutChoice::Plain
-            | LayoutChoice::BothWays => Room::Siblings,
+        let room = if self.folder.layout == LayoutChoice::Auto {
+            Room::Alone
+        } else {
+            Room::Siblings
         };
         let before = (known.clone(), made.clone());
         let needed = fix::fix(self.migration, self.file, known, made, (Split::Needed, room))?;
@@ -389,24 +386,13 @@ impl One<'_> {
 
     /// The files of a migration of this name, up and down.
     fn paths(&self, name: &str) -> (String, String) {
-        match self.folder.layout {
-            LayoutChoice::Prisma => (self.path(&[name, "migration.sql"]), self.path(&[name, "down.sql"])),
-            LayoutChoice::Diesel => (self.path(&[name, "up.sql"]), self.path(&[name, "down.sql"])),
-            LayoutChoice::Updown => (
-                self.path(&[&format!("{name}.up.sql")]),
-                self.path(&[&format!("{name}.down.sql")]),
-            ),
-            LayoutChoice::Plain | LayoutChoice::BothWays => (
-                self.path(&[&format!("{name}.sql")]),
-                self.path(&[&format!("{name}.down.sql")]),
-            ),
-            LayoutChoice::Auto => {
-                let path = self.migration.path.clone();
-                let stem = path.strip_suffix(".sql").unwrap_or(&path);
-                let down = format!("{stem}.down.sql");
-                (path, down)
-            }
+        if let Some([up, down]) = layouts::files_of(self.folder.layout, name) {
+            return (self.path(&[&up]), self.path(&[&down]));
         }
+        let path = self.migration.path.clone();
+        let stem = path.strip_suffix(".sql").unwrap_or(&path);
+        let down = format!("{stem}.down.sql");
+        (path, down)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::changes::{Outcome, Report};
 use crate::commands::database;
 use crate::exit::{Exit, Problem};
-use crate::layouts::{Folder, LayoutChoice};
+use crate::layouts::{Folder, LayoutChoice, files_of};
 use crate::terminal::Terminal;
 use nonstop_core::migration::{Migration, TransactionModel};
 use nonstop_core::rollback::Way;
@@ -95,13 +95,10 @@ pub(crate) fn of_way(migration: &Migration, way: &Way) -> Option<Scene> {
 }
 
 fn of_outcome(migration: &Migration, outcome: &Outcome, layout: LayoutChoice) -> Vec<Scene> {
-    let is_up = |path: &str| match layout {
-        LayoutChoice::Prisma => path.ends_with("/migration.sql"),
-        LayoutChoice::Diesel => path.ends_with("/up.sql"),
-        LayoutChoice::Plain | LayoutChoice::BothWays => !path.ends_with(".down.sql"),
-        LayoutChoice::Updown | LayoutChoice::Auto => path.ends_with(".up.sql"),
-    };
-    let ups = outcome.changes.iter().filter(|change| is_up(&change.path));
+    let ups = outcome.changes.iter().filter(|change| {
+        let files = files_of(layout, &change.migration);
+        files.is_some_and(|[up, _]| change.path.ends_with(&up))
+    });
     let mut scenes: Vec<Scene> = ups
         .map(|change| {
             let has_metadata =

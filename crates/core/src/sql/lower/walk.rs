@@ -20,16 +20,13 @@ pub(super) fn nodes(root: &NodeEnum) -> Vec<(NodeRef<'_>, Context)> {
 }
 
 fn left_out<'a>(node: &NodeRef<'a>) -> Box<dyn Iterator<Item = &'a Node> + 'a> {
-    fn one(node: Option<&Node>) -> impl Iterator<Item = &Node> {
-        node.into_iter()
-    }
     match *node {
         NodeRef::SelectStmt(select) => {
             let rows = select.values_lists.iter().flat_map(|row| match &row.node {
                 Some(NodeEnum::List(row)) => row.items.as_slice(),
                 _ => &[],
             });
-            let limits = one(select.limit_count.as_deref()).chain(one(select.limit_offset.as_deref()));
+            let limits = select.limit_count.as_deref().into_iter().chain(select.limit_offset.as_deref());
             Box::new(
                 rows.filter(|value| !is_plain(value))
                     .chain(limits)
@@ -37,23 +34,23 @@ fn left_out<'a>(node: &NodeRef<'a>) -> Box<dyn Iterator<Item = &'a Node> + 'a> {
             )
         }
         NodeRef::OnConflictClause(clause) => {
-            Box::new(clause.target_list.iter().chain(one(clause.where_clause.as_deref())))
+            Box::new(clause.target_list.iter().chain(clause.where_clause.as_deref()))
         }
         NodeRef::MergeWhenClause(clause) => Box::new(
-            one(clause.condition.as_deref())
+            clause.condition.as_deref().into_iter()
                 .chain(&clause.target_list)
                 .chain(&clause.values),
         ),
-        NodeRef::MultiAssignRef(set) => Box::new(one(set.source.as_deref())),
-        NodeRef::SubLink(link) => Box::new(one(link.testexpr.as_deref())),
-        NodeRef::FuncCall(call) => Box::new(call.agg_order.iter().chain(one(call.agg_filter.as_deref()))),
-        NodeRef::CaseExpr(case) => Box::new(one(case.arg.as_deref())),
+        NodeRef::MultiAssignRef(set) => Box::new(set.source.as_deref().into_iter()),
+        NodeRef::SubLink(link) => Box::new(link.testexpr.as_deref().into_iter()),
+        NodeRef::FuncCall(call) => Box::new(call.agg_order.iter().chain(call.agg_filter.as_deref())),
+        NodeRef::CaseExpr(case) => Box::new(case.arg.as_deref().into_iter()),
         NodeRef::AArrayExpr(array) => Box::new(array.elements.iter()),
-        NodeRef::CollateClause(clause) => Box::new(one(clause.arg.as_deref())),
-        NodeRef::AIndirection(part) => Box::new(one(part.arg.as_deref())),
-        NodeRef::NamedArgExpr(named) => Box::new(one(named.arg.as_deref())),
+        NodeRef::CollateClause(clause) => Box::new(clause.arg.as_deref().into_iter()),
+        NodeRef::AIndirection(part) => Box::new(part.arg.as_deref().into_iter()),
+        NodeRef::NamedArgExpr(named) => Box::new(named.arg.as_deref().into_iter()),
         NodeRef::RangeFunction(function) => Box::new(function.functions.iter()),
-        NodeRef::RangeTableSample(sample) => Box::new(one(sample.relation.as_deref())),
+        NodeRef::RangeTableSample(sample) => Box::new(sample.relation.as_deref().into_iter()),
         _ => Box::new(std::iter::empty()),
     }
 }
