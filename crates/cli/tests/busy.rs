@@ -71,7 +71,11 @@ async fn forms_lose_no_write_and_nobody_waits() {
                 max_block: Some(max_block),
             };
             match busy(&ready, case, rows, pace).await {
-                Err(error) => wrong.push(format!("PostgreSQL {major}: {}: {error:#}", case.name)),
+                Err(error) => {
+                    let what = format!("PostgreSQL {major}: {}: {error:#}", case.name);
+                    eprintln!("{what}");
+                    wrong.push(what);
+                }
                 Ok(seen) => {
                     let longest = seen.longest.as_ref().map_or(Duration::ZERO, |wait| wait.lasted);
                     let waited = seen.longest.as_ref().map_or_else(

@@ -12,6 +12,7 @@ use nonstop_engine::server::{Options, Programs, Server, Wanted};
 use std::env;
 use std::sync::{LazyLock, Once};
 use std::thread;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 
@@ -174,11 +175,18 @@ impl Drop for TestDatabase {
     fn drop(&mut self) {
         let shared = self.shared;
         let text = sql!("DROP DATABASE IF EXISTS {} WITH (FORCE)", Ident(&self.name));
-        let dropped = thread::spawn(move || -> Result<()> {
+        let dropping = thread::spawn(move || -> Result<()> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(shared.run(&text))
-        })
-        .join();
+        });
+        // The server waits until every backend has heard of it, those too that are asking a client of ours for its password: the
+        // tasks of this thread, among which the client may be, have to go on meanwhile.
+        let flavor = Handle::try_current().map(|handle| handle.runtime_flavor());
+        let dropped = if matches!(flavor, Ok(RuntimeFlavor::MultiThread)) {
+            tokio::task::block_in_place(|| dropping.join())
+        } else {
+            dropping.join()
+        };
         // A test that stopped its server has no database to drop.
         drop(dropped);
     }

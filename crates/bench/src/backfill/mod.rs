@@ -53,7 +53,8 @@ pub(crate) async fn run(programs: &Programs, wanted: impl Fn(&str) -> bool) -> R
 /// zeros while commits wait, which one that has been up for a while does not do.
 async fn recycle(server: &Server) -> Result<()> {
     let client = server.connect("shop").await?;
-    let write = "SELECT count(pg_logical_emit_message(false, 'bench', repeat('x', 1 << 20))) FROM generate_series(1, 3000)";
+    let write =
+        "SELECT count(pg_logical_emit_message(false, 'bench', repeat('x', 1 << 20))) FROM generate_series(1, 3000)";
     client.batch_execute(write).await?;
     Ok(client.batch_execute("CHECKPOINT").await?)
 }

@@ -52,7 +52,9 @@ fn majors_and_ways() -> Vec<(u32, usize)> {
         15 => 1,
         _ => 0,
     };
-    here.map(|major| (major, of(major))).filter(|(_, ways)| *ways > 0).collect()
+    here.map(|major| (major, of(major)))
+        .filter(|(_, ways)| *ways > 0)
+        .collect()
 }
 
 async fn as_written(folder: &Folder, major: u32) -> End {

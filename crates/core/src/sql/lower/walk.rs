@@ -26,18 +26,23 @@ fn left_out<'a>(node: &NodeRef<'a>) -> Box<dyn Iterator<Item = &'a Node> + 'a> {
                 Some(NodeEnum::List(row)) => row.items.as_slice(),
                 _ => &[],
             });
-            let limits = select.limit_count.as_deref().into_iter().chain(select.limit_offset.as_deref());
+            let limits = select
+                .limit_count
+                .as_deref()
+                .into_iter()
+                .chain(select.limit_offset.as_deref());
             Box::new(
                 rows.filter(|value| !is_plain(value))
                     .chain(limits)
                     .chain(&select.distinct_clause),
             )
         }
-        NodeRef::OnConflictClause(clause) => {
-            Box::new(clause.target_list.iter().chain(clause.where_clause.as_deref()))
-        }
+        NodeRef::OnConflictClause(clause) => Box::new(clause.target_list.iter().chain(clause.where_clause.as_deref())),
         NodeRef::MergeWhenClause(clause) => Box::new(
-            clause.condition.as_deref().into_iter()
+            clause
+                .condition
+                .as_deref()
+                .into_iter()
                 .chain(&clause.target_list)
                 .chain(&clause.values),
         ),
