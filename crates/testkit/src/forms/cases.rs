@@ -228,7 +228,7 @@ fn case(forms: Vec<&'static Form>, spot: Spot, naming: Naming, rows: u32) -> Cas
     let writes = Writes {
         values: first.fill(&format!(
             "SELECT i, ({})::text FROM generate_series($1::int, $2::int) AS i",
-            own(column.value, &row_of("i"))
+            own(column.written, &row_of("i"))
         )),
         insert: first.fill("INSERT INTO $T (id, n, $C, r, w) VALUES ({id}, {n}, {c}, {r}, '{w}')"),
         update: first.fill("UPDATE $T SET n = {n}, $C = {c}, w = '{w}' WHERE id = {id}"),

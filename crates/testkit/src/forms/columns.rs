@@ -9,6 +9,8 @@ pub struct Column {
     pub sql: &'static str,
     /// Its value in row `#`.
     pub value: &'static str,
+    /// The same, as writers write it.
+    pub written: &'static str,
     /// The type that it is given, with its USING; empty where it keeps its own.
     pub change: &'static str,
     /// Its value in row `#` after that; empty where the same text means something else before and after.
@@ -21,9 +23,14 @@ impl Column {
             name,
             sql,
             value,
+            written: value,
             change: "",
             after: value,
         }
+    }
+
+    const fn written(self, written: &'static str) -> Self {
+        Self { written, ..self }
     }
 
     const fn changed(self, change: &'static str, after: &'static str) -> Self {
@@ -74,7 +81,10 @@ pub(super) const REWRITES: &[Column] = &[
     INT.changed("numeric(12, 2)", "(#)::numeric(12, 2)"),
     INT.changed("text", "(#)::text"),
     SMALLINT.changed("int", "# % 30000"),
-    Column::new("numeric", "numeric", "# + 0.4").changed("int", ""),
+    // What is written has to be right for both types.
+    Column::new("numeric", "numeric", "# + 0.4")
+        .written("#")
+        .changed("int", ""),
     Column::new("real", "real", "#").changed("double precision", "(#)::double precision"),
     Column::new("varchar(30)", "varchar(30)", "'x' || #").changed("varchar(12)", "'x' || #"),
     Column::new("text", "text", "(#)::text").changed("int USING $C::int", "#"),
@@ -86,7 +96,8 @@ pub(super) const REWRITES: &[Column] = &[
         "timestamp '2024-04-01' + # * interval '1 hour'",
     )
     .changed("timestamptz USING $C AT TIME ZONE 'Europe/Berlin'", ""),
-    INSTANT.changed("date", ""),
+    // No value of its own in each row afterwards, so it is not the column of the forms that need one.
+    Column::new("instant", INSTANT.sql, INSTANT.value).changed("date", ""),
     DATE.changed("timestamptz", "(date '2000-01-01' + #)::timestamptz"),
     ENUM.changed("text", "(ARRAY['a', 'b', 'c'])[1 + # % 3]"),
     Column::new("json", "text", "'{\"n\": ' || # || '}'")

@@ -98,7 +98,7 @@ const fn parts(key: &'static str, written: &'static str, becomes: &'static str, 
 
 const ATTACH: &str = "a CHECK of the bounds, `NOT VALID` and `VALIDATE`, and its contrary on the default partition; the parent's indexes and keys concurrently; attach; the checks go";
 /// A table that fits beside the others, and what the parent has.
-const APART: &str = "CREATE INDEX ON $T ($C, n); CREATE TABLE $Y (id int NOT NULL, n int NOT NULL, $C {type}, z int, r int, w text NOT NULL DEFAULT 'old');
+const APART: &str = "CREATE INDEX ON $T (r, n); CREATE TABLE $Y (id int NOT NULL, n int NOT NULL, $C {type}, z int, r int, w text NOT NULL DEFAULT 'old');
     INSERT INTO $Y (id, n, $C, w) SELECT 50000000 + i, i, {value}, 'apart' FROM generate_series(1, $R) AS i;";
 
 pub(super) const PARTITIONS: &[Form] = &[

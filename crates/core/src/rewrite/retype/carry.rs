@@ -11,6 +11,19 @@ fn block(body: &SqlText) -> SqlText {
     sql!("DO {}", Literal(body.as_str()))
 }
 
+/// A session that has run a PL/pgSQL function for a trigger keeps it compiled for the old type: each of its writes would fail with
+/// "type of parameter … does not match that when preparing the plan" until it ends. A new row of the function in `pg_proc`
+/// makes every session compile it again (`plpgsql_compile` compares its xmin and ctid).
+fn compiled_anew(table: &SqlText) -> SqlText {
+    sql!(
+        "FOR own IN SELECT DISTINCT p.oid::pg_catalog.regprocedure AS name, p.procost AS cost FROM pg_catalog.pg_trigger t \
+         JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
+         WHERE t.tgrelid = {}::pg_catalog.regclass AND l.lanname = 'plpgsql' AND pg_catalog.pg_has_role(p.proowner, 'USAGE') \
+         LOOP EXECUTE pg_catalog.format('ALTER FUNCTION %s COST %s', own.name, own.cost); END LOOP;",
+        Literal(table.as_str())
+    )
+}
+
 impl Shadow<'_> {
     /// From the old column and what is over it to the new ones, while both are there.
     pub(super) fn carry(&self) -> SqlText {
@@ -73,7 +86,7 @@ impl Shadow<'_> {
             };
             body = sql!("{} {} {}", body, found, kept);
         }
-        block(&sql!("{} END", body))
+        block(&sql!("{} {} END", body, compiled_anew(&table)))
     }
 
     /// Constraints with their tables, and what takes their comment; of a key that is added in the swap nothing yet.
