@@ -18,8 +18,10 @@ enum Verdict {
     Close(MigrationState),
     /// The file is still the same: go on by the plan that was made.
     GoOn,
-    /// Take it back to the beginning, for this reason.
+    /// Take it back to the beginning, for this reason; what is done and cannot be taken back keeps all of it.
     TakeBack(&'static str),
+    /// Take back what can be, for this reason: the user has given it up, or that had begun.
+    GiveUp(&'static str),
 }
 
 /// What became of what an earlier run has left.
@@ -50,11 +52,7 @@ impl Run<'_> {
             .await?
             .unwrap_or_default();
         let run = order.direction();
-        let stuck = match flight.direction() {
-            Direction::Forward if run == Direction::Forward => Ok(None),
-            Direction::Forward | Direction::Back => steps::stuck(&mut self.worker, &flight).await,
-        };
-        let stuck = match stuck {
+        let stuck = match steps::stuck(&mut self.worker, &flight).await {
             Ok(stuck) => stuck,
             Err(StepError::Failed(failure)) => {
                 self.tell_failed(&flight.name, *failure, Vec::new(), true);
@@ -71,22 +69,19 @@ impl Run<'_> {
         };
         match verdict {
             Verdict::GoOn if flight.direction() == Direction::Forward && run == Direction::Back => {
-                if let Some((step, reason)) = stuck {
-                    let failure = Failure {
-                        message: "it is not complete, and a rollback cannot take it back".to_owned(),
-                        hint: Some(kept(&flight, &step, &reason)),
-                        ..Failure::default()
-                    };
-                    self.tell_failed(&flight.name, failure, Vec::new(), true);
-                    return Ok(Recovered::Stuck(Outcome::Resumable));
+                if let Some(stuck) = stuck {
+                    return Ok(self.keep_all(&flight, "a rollback cannot take it back", &stuck));
                 }
                 self.back_to_the_start(&mut flight, "a rollback was asked for").await
+            }
+            Verdict::TakeBack(reason) if let Some(stuck) = &stuck => {
+                Ok(self.keep_all(&flight, &format!("{reason}, and it cannot be taken back"), stuck))
             }
             Verdict::Close(state) => {
                 self.worker.record(&journal::settle(&flight.id, state)).await?;
                 Ok(Recovered::Nothing)
             }
-            Verdict::TakeBack(reason) => self.back_to_the_start(&mut flight, reason).await,
+            Verdict::TakeBack(reason) | Verdict::GiveUp(reason) => self.back_to_the_start(&mut flight, reason).await,
             Verdict::GoOn => {
                 let started = Instant::now();
                 self.worker.events.send(Event::MigrationStarted {
@@ -105,6 +100,17 @@ impl Run<'_> {
                 })
             }
         }
+    }
+
+    /// Neither of the two ends can be reached now: it stays as it is.
+    fn keep_all(&self, flight: &InFlight, why: &str, (step, reason): &(String, String)) -> Recovered {
+        let failure = Failure {
+            message: format!("it is not complete, and {why}"),
+            hint: Some(kept(flight, step, reason)),
+            ..Failure::default()
+        };
+        self.tell_failed(&flight.name, failure, Vec::new(), true);
+        Recovered::Stuck(Outcome::Resumable)
     }
 
     async fn back_to_the_start(&mut self, flight: &mut InFlight, reason: &str) -> Result<Recovered, DeployError> {
@@ -158,12 +164,12 @@ fn judge(flight: &InFlight, rows: &[Row], migrations: &[Migration]) -> Verdict {
         });
     }
     match rows.iter().find(|row| row.id == flight.id).map(Row::state) {
-        None => return Verdict::TakeBack("its row is gone from the history"),
-        Some(RowState::RolledBack) => return Verdict::TakeBack("it was resolved as rolled back"),
+        None => return Verdict::GiveUp("its row is gone from the history"),
+        Some(RowState::RolledBack) => return Verdict::GiveUp("it was resolved as rolled back"),
         Some(RowState::Applied | RowState::Open) => {}
     }
     if flight.state == MigrationState::Undoing {
-        return Verdict::TakeBack("that had begun already");
+        return Verdict::GiveUp("that had begun already");
     }
     if flight.steps.is_empty() {
         return Verdict::TakeBack("its plan cannot be read");
@@ -194,7 +200,7 @@ fn judge_way(flight: &InFlight, rows: &[Row], run: Direction, (is_same, is_stuck
         Some(RowState::Applied | RowState::Open) => {}
     }
     if flight.state == MigrationState::Undoing {
-        return Verdict::TakeBack("that had begun already");
+        return Verdict::GiveUp("that had begun already");
     }
     if flight.steps.is_empty() {
         return Verdict::TakeBack("its plan cannot be read");
@@ -284,7 +290,7 @@ mod tests {
         let undoing = flight(MigrationState::Undoing);
         assert!(matches!(
             judge(&undoing, &open, &[file("SELECT 1")]),
-            Verdict::TakeBack(_)
+            Verdict::GiveUp(_)
         ));
     }
 
@@ -303,9 +309,9 @@ mod tests {
         );
         assert!(matches!(
             judge(&running, &[row("i", false, true)], &here),
-            Verdict::TakeBack(_)
+            Verdict::GiveUp(_)
         ));
-        assert!(matches!(judge(&running, &[], &here), Verdict::TakeBack(_)));
+        assert!(matches!(judge(&running, &[], &here), Verdict::GiveUp(_)));
     }
 
     #[test]
@@ -321,7 +327,7 @@ mod tests {
         assert_eq!(judge_way(&running, &open, Forward, (true, true)), Verdict::GoOn);
         let undoing = way(MigrationState::Undoing);
         let undoing = judge_way(&undoing, &open, Back, (true, false));
-        assert!(matches!(undoing, Verdict::TakeBack(_)));
+        assert!(matches!(undoing, Verdict::GiveUp(_)));
         let said = [row("r", false, true)];
         assert_eq!(judge_way(&running, &said, Forward, (true, false)), Verdict::GoOn);
         let applied = [row("r", false, true), row("s", true, false)];

@@ -315,3 +315,17 @@ async fn a_kill_at_any_step_of_any_form() {
         }
     }
 }
+
+/// A swap is done, and the file is gone: nothing is taken back until it is there again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_swap_keeps_all_of_its_migration() {
+    let Some(major) = testkit::majors().last().copied() else {
+        return;
+    };
+    let form = FORMS.iter().find(|(name, ..)| *name == "type").unwrap();
+    let trial = Trial::of(form, major).await;
+    let died = trial
+        .killed("step-started:kill:5", false, Some("undo-begun:kill:1"))
+        .await;
+    assert!(died, "there is a fifth step");
+}

@@ -239,7 +239,8 @@ impl<'a> Shadow<'a> {
         let mut taken = BTreeSet::new();
         let mut free = |near: &Name, base: &str| free(change.catalog(), near, base, &mut taken);
         let name = free(table, column);
-        let function = table.sibling(free(table, &table.name));
+        // Of its column, not only of its table: a later type change of the same file has another.
+        let function = table.sibling(free(table, &format!("{}_{column}", table.name)));
         let proof = change
             .column
             .not_null
