@@ -1,7 +1,10 @@
 //! What stands on the table of a case and beside it.
 
+use strum::{IntoStaticStr, VariantArray};
+
 /// One surrounding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum Around {
     /// Nothing but the primary key.
     Bare,
@@ -28,18 +31,7 @@ pub enum Around {
 use Around::{Bare, Decorated, Indexed, Inherited, Keyed, Noted, Partitioned, Published, Triggered, Viewed};
 
 /// Every surrounding.
-pub(super) const EVERY: &[Around] = &[
-    Bare,
-    Indexed,
-    Keyed,
-    Viewed,
-    Triggered,
-    Noted,
-    Decorated,
-    Published,
-    Partitioned,
-    Inherited,
-];
+pub(super) const EVERY: &[Around] = Around::VARIANTS;
 /// Those of one table.
 pub(super) const WHOLE: &[Around] = &[Bare, Indexed, Keyed, Viewed, Triggered, Noted, Decorated, Published];
 /// Those of one table, with one that others inherit.
@@ -56,18 +48,7 @@ pub(super) const ALONE: &[Around] = &[Bare];
 impl Around {
     /// As it is said.
     pub fn name(self) -> &'static str {
-        match self {
-            Bare => "bare",
-            Indexed => "indexed",
-            Keyed => "keyed",
-            Viewed => "viewed",
-            Triggered => "triggered",
-            Noted => "noted",
-            Decorated => "decorated",
-            Published => "published",
-            Partitioned => "partitioned",
-            Inherited => "inherited",
-        }
+        self.into()
     }
 
     /// In a sentence: "on a table …".

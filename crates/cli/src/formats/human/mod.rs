@@ -9,6 +9,7 @@ pub mod fix;
 pub mod plan;
 pub mod preflight;
 pub mod rules;
+pub mod session;
 pub mod status;
 pub mod test_rollback;
 

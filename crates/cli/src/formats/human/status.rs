@@ -1,7 +1,6 @@
 //! A status for people: where things stand, what was left behind, and the commands that lead out.
 
-use super::events::holder;
-use super::{DIM, ERROR, GOOD, NAME, WARNING, count, indent, shell, styled};
+use super::{DIM, ERROR, GOOD, NAME, WARNING, count, indent, session, shell, styled};
 use nonstop_engine::event::Direction;
 use nonstop_engine::history::Attempt;
 use nonstop_engine::manage::Status;
@@ -108,8 +107,8 @@ pub fn render(status: &Status, out: &mut dyn Write) -> io::Result<()> {
             styled(NAME, &attempt.name)
         )?;
     }
-    for session in &status.holders {
-        writeln!(out, "  the history lock is held by {}", holder(session))?;
+    for holder in &status.holders {
+        writeln!(out, "  the history lock is held by {}", session::line(holder))?;
     }
     pending(status, out)?;
     differences(status, out)?;

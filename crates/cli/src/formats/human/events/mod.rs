@@ -3,12 +3,16 @@
 //! The teller remembers only what keeps it from repeating itself; it knows no clock and no terminal, so the same lines
 //! appear above a progress bar and in a log file.
 
-use super::{DIM, ERROR, GOOD, NAME, WARNING, count, indent, one_line, styled};
+mod failure;
+mod within;
+
+use super::{DIM, ERROR, GOOD, NAME, WARNING, count, one_line, styled};
 use crate::duration::in_words;
 use crate::formats::places::Places;
 use crate::terminal::Verbosity;
-use nonstop_engine::event::{Direction, Event, Failure, Holder, Outcome, Verdict};
+use nonstop_engine::event::{Direction, Event, Outcome, Verdict};
 use std::time::Duration;
+use within::Within;
 
 /// Tells a run.
 #[derive(Debug)]
@@ -16,12 +20,7 @@ pub struct Story {
     verbosity: Verbosity,
     direction: Direction,
     steps: usize,
-    /// What the last wait line said, and after how long.
-    wait: Option<(String, u64)>,
-    /// The last progress line's phase and tenth.
-    progress: Option<(String, u64)>,
-    /// How often the watchdog has cancelled this step.
-    cancels: u32,
+    within: Within,
     places: Places,
     /// What goes on where something stopped.
     way_on: WayOn,
@@ -36,9 +35,6 @@ enum WayOn {
     Elsewhere,
 }
 
-/// In a wait that nothing changes about, a line is repeated after this long.
-const REPEAT_WAIT_MS: u64 = 15_000;
-
 impl Story {
     /// Nothing told yet.
     pub fn new(verbosity: Verbosity) -> Self {
@@ -46,9 +42,7 @@ impl Story {
             verbosity,
             direction: Direction::Forward,
             steps: 0,
-            wait: None,
-            progress: None,
-            cancels: 0,
+            within: Within::default(),
             places: Places::default(),
             way_on: WayOn::SameVerb,
         }
@@ -111,7 +105,7 @@ impl Story {
             Event::StepStarted {
                 step, kind, summary, ..
             } => {
-                (self.wait, self.progress, self.cancels) = (None, None, 0);
+                self.within = Within::default();
                 let of = self.steps;
                 Some(format!("  {step}/{of} {kind:<8} {}", one_line(summary, 100)))
             }
@@ -120,12 +114,12 @@ impl Story {
                 holders,
                 waited_ms,
                 ..
-            } => self.wait_line(waiting_for, holders, *waited_ms),
+            } => self.within.wait_line(waiting_for, holders, *waited_ms),
             Event::LockRetry {
                 cancelled_for: Some(victim),
                 pause_ms,
                 ..
-            } => self.cancel_line(victim, *pause_ms),
+            } => self.within.cancel_line(victim, *pause_ms, self.verbosity),
             Event::LockRetry {
                 attempt,
                 reason,
@@ -143,10 +137,12 @@ impl Story {
                 ..
             } => {
                 let resting = resting_for.map_or_else(String::new, |whom| format!("; it rests for {whom}"));
-                let line = self.progress_line(phase, (*done, *total), (*rows_per_second, *left_ms));
+                let line = self
+                    .within
+                    .progress_line(phase, (*done, *total), (*rows_per_second, *left_ms));
                 line.map(|line| format!("{line}{}", styled(DIM, resting)))
             }
-            Event::Pause { reason, waited_ms, .. } => self.pause_line(reason, *waited_ms),
+            Event::Pause { reason, waited_ms, .. } => self.within.pause_line(reason, *waited_ms),
             Event::RowsChanged {
                 rows,
                 batches,
@@ -191,7 +187,7 @@ impl Story {
             } => {
                 let place = self.places.find(migration, error.statement.as_deref());
                 let way_on = (*resumable).then_some(self.way_on);
-                Some(failure(
+                Some(failure::told(
                     (migration, self.direction),
                     error,
                     place.as_ref(),
@@ -251,114 +247,6 @@ impl Story {
             }
         })
     }
-
-    fn wait_line(&mut self, waiting_for: &str, holders: &[Holder], waited_ms: u64) -> Option<String> {
-        let who = match holders {
-            [] => "nobody that can be seen holds it".to_owned(),
-            holders => holders.iter().map(holder).collect::<Vec<_>>().join("\n        "),
-        };
-        let pids: Vec<_> = holders.iter().map(|holder| holder.pid).collect();
-        let key = format!("{waiting_for} {pids:?}");
-        if let Some((told, at)) = &self.wait
-            && *told == key
-            && waited_ms < at.saturating_add(REPEAT_WAIT_MS)
-        {
-            return None;
-        }
-        self.wait = Some((key, waited_ms));
-        let head = format!("      waiting for {waiting_for}, {} so far", words(waited_ms));
-        Some(format!("{head}\n        {who}"))
-    }
-
-    /// The first, the second, the fourth and so on: each of a thousand would say no more.
-    fn cancel_line(&mut self, victim: &Holder, pause_ms: u64) -> Option<String> {
-        self.cancels += 1;
-        if self.verbosity < Verbosity::Verbose && !self.cancels.is_power_of_two() {
-            return None;
-        }
-        let times = match self.cancels {
-            1 => String::new(),
-            times => format!(", {times} times so far"),
-        };
-        Some(format!(
-            "      cancelled, because somebody waited for it{times}; again in {}\n        {}",
-            words(pause_ms),
-            holder(victim)
-        ))
-    }
-
-    /// When the reason changes, and now and then.
-    fn pause_line(&mut self, reason: &str, waited_ms: u64) -> Option<String> {
-        // The figures in it change with each look.
-        let key: String = reason.chars().filter(|ch| !ch.is_ascii_digit()).collect();
-        if let Some((told, at)) = &self.wait
-            && *told == key
-            && waited_ms > *at
-            && waited_ms < at.saturating_add(REPEAT_WAIT_MS)
-        {
-            return None;
-        }
-        self.wait = Some((key, waited_ms));
-        Some(format!("      waiting: {reason}; {} so far", words(waited_ms)))
-    }
-
-    fn progress_line(
-        &mut self,
-        phase: &str,
-        (done, total): (u64, u64),
-        (rate, left_ms): (Option<u64>, Option<u64>),
-    ) -> Option<String> {
-        let tenth = (done.saturating_mul(10)).checked_div(total).unwrap_or(0);
-        let now = (phase.to_owned(), tenth);
-        if self.progress.as_ref() == Some(&now) {
-            return None;
-        }
-        self.progress = Some(now);
-        let percent = match total {
-            0 => String::new(),
-            total => format!(" {} %", done.saturating_mul(100) / total),
-        };
-        let left = left_ms.map_or_else(String::new, |ms| format!(", {}", words(ms)));
-        let rate = rate.map(|rate| {
-            format!(
-                ", {rate} rows a second, about {} left{left}",
-                total.saturating_sub(done)
-            )
-        });
-        Some(styled(
-            DIM,
-            format!("      {phase}{percent}{}", rate.unwrap_or_default()),
-        ))
-    }
-}
-
-/// A session in a line.
-pub fn holder(holder: &Holder) -> String {
-    let Holder {
-        pid,
-        user,
-        application,
-        state,
-        age_ms,
-        query,
-        mode,
-        relation,
-    } = holder;
-    let who = match (pid, application.as_str()) {
-        (0, _) => format!("a prepared transaction of {user}"),
-        (pid, "") => format!("pid {pid} ({user})"),
-        (pid, application) => format!("pid {pid} ({user}, {application})"),
-    };
-    let holds = match (mode, relation) {
-        (Some(mode), Some(relation)) => format!(" holds {mode} on {relation}"),
-        (Some(mode), None) => format!(" holds {mode}"),
-        (None, _) => String::new(),
-    };
-    let query = match one_line(query, 80) {
-        empty if empty.is_empty() => String::new(),
-        query => format!(": {query}"),
-    };
-    format!("{who}{holds}, {state} for {}{query}", words(*age_ms))
 }
 
 fn started(migrations: &[String], direction: Direction, server_version: &str) -> String {
@@ -380,53 +268,6 @@ fn gate_line(gate: &str, verdict: Verdict, message: &str, verbosity: Verbosity) 
         .then(|| format!("{} {gate}: {message}", super::verdict(verdict)))
 }
 
-/// Everything known of a failure: the statement, its place, what the server said, what was undone, what to do next.
-fn failure(
-    (migration, direction): (&str, Direction),
-    error: &Failure,
-    place: Option<&String>,
-    undone: &[String],
-    way_on: Option<WayOn>,
-) -> String {
-    let refusal = error.message.strip_prefix("refused ");
-    let name = styled(NAME, migration);
-    let mut lines = vec![match refusal {
-        Some(why) => format!("{} {name} {why}", styled(ERROR, "refused")),
-        None => format!("{} {name}: {}", styled(ERROR, "failed"), error.message),
-    }];
-    let mut fact = |name: &str, text: Option<&String>| {
-        if let Some(text) = text.filter(|text| !text.is_empty()) {
-            let rest = indent(text.trim_end(), 15);
-            lines.push(format!("  {name:<12} {}", rest.trim_start()));
-        }
-    };
-    fact("file", place);
-    fact("statement", error.statement.as_ref());
-    fact("SQLSTATE", error.sqlstate.as_ref());
-    fact("detail", error.detail.as_ref());
-    fact("hint", error.hint.as_ref());
-    if !error.rows.is_empty() {
-        fact("rows", Some(&error.rows.join("\n")));
-    }
-    if !undone.is_empty() {
-        fact("undone", Some(&undone.join("\n")));
-    }
-    let verb = direction.verb();
-    let next = match direction {
-        _ if way_on == Some(WayOn::Elsewhere) => String::new(),
-        _ if way_on.is_some() => format!("`{verb}` goes on from here once the cause is gone."),
-        _ if refusal.is_some() => "Nothing of this migration was touched.".to_owned(),
-        Direction::Forward => {
-            format!("Nothing of this migration is left. Change its data or its file, then run `{verb}` again.")
-        }
-        Direction::Back => {
-            format!("The migration is applied as before. Change its data or its down script, then run `{verb}` again.")
-        }
-    };
-    fact("next", Some(&next));
-    lines.join("\n")
-}
-
 fn words(millis: u64) -> String {
     in_words(Duration::from_millis(millis))
 }
@@ -434,63 +275,7 @@ fn words(millis: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn plain(text: &str) -> String {
-        anstream::adapter::strip_str(text).to_string()
-    }
-
-    fn wait(waited_ms: u64) -> Event {
-        Event::LockWait {
-            migration: "m".to_owned(),
-            step: "1".to_owned(),
-            waiting_for: "public.Tip".to_owned(),
-            holders: vec![Holder {
-                pid: 42,
-                user: "bot".to_owned(),
-                application: "report".to_owned(),
-                state: "idle in transaction".to_owned(),
-                age_ms: 12_000,
-                query: "SELECT\n 1".to_owned(),
-                mode: Some("ACCESS SHARE".to_owned()),
-                relation: Some("public.Tip".to_owned()),
-            }],
-            waited_ms,
-        }
-    }
-
-    #[test]
-    fn a_wait_names_its_holder_and_is_not_repeated() {
-        let mut story = Story::new(Verbosity::Normal);
-        let line = story.line(&wait(1_200)).unwrap();
-        insta::assert_snapshot!(plain(&line), @r"
-              waiting for public.Tip, 1.2 s so far
-                pid 42 (bot, report) holds ACCESS SHARE on public.Tip, idle in transaction for 12 s: SELECT 1
-        ");
-        assert_eq!(story.line(&wait(1_400)), None);
-        assert!(story.line(&wait(17_000)).is_some());
-    }
-
-    #[test]
-    fn cancels_are_told_and_counted() {
-        let Event::LockWait { mut holders, .. } = wait(0) else {
-            unreachable!()
-        };
-        let cancel = Event::LockRetry {
-            migration: "m".to_owned(),
-            step: "1".to_owned(),
-            attempt: 1,
-            reason: "let go because pid 42 waited for it".to_owned(),
-            cancelled_for: holders.pop(),
-            pause_ms: 50,
-        };
-        let mut story = Story::new(Verbosity::Normal);
-        let told: Vec<String> = (0..100).filter_map(|_| story.line(&cancel)).collect();
-        assert_eq!(told.len(), 7);
-        insta::assert_snapshot!(plain(&told[2]), @r"
-              cancelled, because somebody waited for it, 4 times so far; again in 50 ms
-                pid 42 (bot, report) holds ACCESS SHARE on public.Tip, idle in transaction for 12 s: SELECT 1
-        ");
-    }
+    use nonstop_engine::event::Failure;
 
     #[test]
     fn a_failure_says_everything() {
@@ -509,7 +294,7 @@ mod tests {
             resumable: false,
         };
         let line = Story::new(Verbosity::Quiet).line(&event).unwrap();
-        insta::assert_snapshot!(plain(&line), @r"
+        insta::assert_snapshot!(anstream::adapter::strip_str(&line).to_string(), @r"
         failed 20240101_x: duplicate values of (c) in public.b
           statement    CREATE UNIQUE INDEX a
                          ON b (c)
@@ -519,22 +304,5 @@ mod tests {
           undone       step 1
           next         Nothing of this migration is left. Change its data or its file, then run `nonstop deploy` again.
         ");
-    }
-
-    #[test]
-    fn progress_is_told_in_tenths() {
-        let progress = |done| Event::Progress {
-            migration: "m".to_owned(),
-            step: "1".to_owned(),
-            phase: "building index".to_owned(),
-            done,
-            total: 1000,
-            rows_per_second: None,
-            left_ms: None,
-            resting_for: None,
-        };
-        let mut story = Story::new(Verbosity::Normal);
-        let told = (0..=1000).filter(|done| story.line(&progress(*done)).is_some()).count();
-        assert_eq!(told, 11);
     }
 }
