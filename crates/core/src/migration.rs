@@ -95,11 +95,11 @@ pub fn flyway_version(name: &str) -> Option<&str> {
     Some(version)
 }
 
-/// The number at the front of a name; of Flyway's `V1.2__name` and `V1_2__name` each part.
+/// The number at the front of a name, a `v` before it or not; of Flyway's `V1.2__name` and `V1_2__name` each part.
 fn numbers(name: &str) -> Vec<u128> {
     let parts: Vec<&str> = match flyway_version(name) {
         Some(version) => version.split(['.', '_']).collect(),
-        None => vec![name],
+        None => vec![name.trim_start_matches(['V', 'v'])],
     };
     let number = |part: &str| {
         let digits = part.bytes().take_while(u8::is_ascii_digit).count();
@@ -159,6 +159,7 @@ mod tests {
             names
         };
         assert_eq!(sorted(vec!["10_b", "9_c", "a", "9_a"]), ["9_a", "9_c", "10_b", "a"]);
+        assert_eq!(sorted(vec!["v10_a", "v9_b"]), ["v9_b", "v10_a"]);
         assert_eq!(
             sorted(vec!["V1.10__a", "V2__a", "V1_9__b", "V1__z"]),
             ["V1__z", "V1_9__b", "V1.10__a", "V2__a"]

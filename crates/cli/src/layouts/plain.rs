@@ -21,7 +21,7 @@ pub(super) fn numbered(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
         || tree.folders().any(|(_, files)| files.keys().any(|file| is_sql(file)));
     let own = names(tree).filter(move |_| !is_other);
     own.filter(|(name, _)| {
-        name.trim_start_matches('V')
+        name.trim_start_matches(['V', 'v'])
             .starts_with(|first: char| first.is_ascii_digit())
     })
 }
@@ -102,6 +102,9 @@ mod tests {
         ];
         assert_eq!(detect(&tree(&files)).as_deref(), Some("10_b.sql"));
         assert_eq!(read_names(&files), (vec!["9_a".to_owned(), "10_b".to_owned()], vec![]));
+        let files = [("v10_b.sql", ""), ("v9_a.sql", "")];
+        assert_eq!(detect(&tree(&files)).as_deref(), Some("v10_b.sql"));
+        assert_eq!(read_names(&files).0, ["v9_a", "v10_b"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `NAME.up.sql` with `NAME.down.sql`, in the order of bytes: golang-migrate, sqlx, and many by hand.
 
-use super::{Folder, LayoutChoice, LayoutError, Tree, migration};
+use super::{Folder, LayoutChoice, LayoutError, Tree, is_sql, migration};
 use nonstop_core::migration::{Migration, TransactionModel};
 
 const UP: &str = ".up.sql";
@@ -38,6 +38,7 @@ pub(super) fn read(tree: &Tree) -> Result<Folder, LayoutError> {
     migrations.sort_by(|a, b| a.name.cmp(&b.name));
     let mut warnings = order_warnings(&migrations);
     warnings.extend(orphans(tree, &migrations));
+    warnings.extend(without_way(tree));
     Ok(Folder {
         layout: LayoutChoice::Updown,
         path: tree.path.clone(),
@@ -81,6 +82,21 @@ fn orphans(tree: &Tree, migrations: &[Migration]) -> Vec<String> {
         .collect()
 }
 
+/// Numbered files that say neither up nor down: sqlx runs them with the others, golang-migrate does not see them.
+fn without_way(tree: &Tree) -> impl Iterator<Item = String> {
+    let says = |file: &str| file.ends_with(UP) || file.ends_with(DOWN);
+    let numbered = tree
+        .files()
+        .filter(move |(file, _)| is_sql(file) && !says(file) && leading_number(file).is_some());
+    numbered.map(|(file, _)| {
+        let name = file.trim_end_matches(".sql");
+        format!(
+            "`{}` says neither up nor down and is left out; if it is a migration, call it `{name}{UP}`.",
+            tree.path_of(&[file])
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::tree;
@@ -94,6 +110,8 @@ mod tests {
             ("20240519.up.sql", ""),
             ("notes.md", ""),
             ("lost.down.sql", ""),
+            ("20240521_way.sql", ""),
+            ("seed.sql", ""),
         ]);
         assert_eq!(detect(&tree).as_deref(), Some("20240519.up.sql"));
         let folder = read(&tree).unwrap();
@@ -101,7 +119,9 @@ mod tests {
         assert_eq!(names, ["20240519", "20240520_1200_add_safe_constraint"]);
         assert_eq!(folder.migrations[0].down, None);
         assert_eq!(folder.migrations[1].down.as_ref().unwrap().text, "SELECT 2");
-        assert_eq!(folder.warnings.len(), 1, "{:?}", folder.warnings);
+        assert_eq!(folder.warnings.len(), 2, "{:?}", folder.warnings);
+        assert!(folder.warnings[0].contains("lost.down.sql"));
+        assert!(folder.warnings[1].contains("20240521_way.sql"));
     }
 
     #[test]

@@ -221,6 +221,25 @@ fn a_unique_index_looks_for_duplicates_first() {
     );
 }
 
+/// The predicate and the expression name a column that is not there yet.
+#[test]
+fn nothing_looks_at_a_column_before_it_is_there() {
+    let checks = |text: &str| {
+        let plan = plan(text);
+        assert_eq!(plan.refusals, []);
+        plan.steps.iter().filter(|step| step.kind == StepKind::Check).count()
+    };
+    assert_eq!(checks("CREATE UNIQUE INDEX i ON t (a) WHERE c > 0"), 1);
+    assert_eq!(
+        checks("ALTER TABLE t ADD COLUMN n bool; CREATE UNIQUE INDEX i ON t (a) WHERE NOT n"),
+        0
+    );
+    assert_eq!(
+        checks("ALTER TABLE t ADD COLUMN n text; CREATE UNIQUE INDEX i ON t (a, lower(n))"),
+        0
+    );
+}
+
 #[test]
 fn what_the_migration_makes_stays_in_its_transaction() {
     let text = "CREATE TABLE n (id int, t int); CREATE INDEX n_t ON n (t); ALTER TABLE n ADD CONSTRAINT f FOREIGN KEY (t) REFERENCES t (id)";

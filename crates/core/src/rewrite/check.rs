@@ -2,6 +2,7 @@
 //!
 //! Each shows up to ten; the violation carries the query that finds all.
 
+use super::footprint::of_rows;
 use super::{Body, Footprint, Piece};
 use crate::catalog::{Catalog, Expression, RelationKind};
 use crate::quote::{Ident, List, Name, SqlText};
@@ -42,15 +43,15 @@ fn own_rows(catalog: &Catalog, table: &Name) -> SqlText {
     sql!("ONLY {}", table)
 }
 
-/// Values of a future unique index that stand more than once.
+/// Values of a future unique index that stand more than once; `footprint` is what its keys and its condition read.
 pub(super) fn duplicates(
     statement: usize,
     catalog: &Catalog,
     table: &Name,
     keys: &[SqlText],
-    columns: &[String],
     predicate: Option<&Expression>,
     nulls_not_distinct: bool,
+    footprint: Footprint,
 ) -> Piece {
     let mut conditions: Vec<SqlText> = predicate
         .map(|p| sql!("({})", SqlText::verbatim(&p.sql)))
@@ -79,7 +80,6 @@ pub(super) fn duplicates(
         .collect::<Vec<_>>()
         .join(", ");
     let message = format!("{table} holds the same value of ({words}) in more than one row");
-    let footprint = Footprint::default().columns(table, columns);
     piece(statement, find_all, footprint, "23505", message)
 }
 
@@ -126,7 +126,13 @@ pub(super) enum Reach {
 }
 
 /// Rows for which a CHECK is false.
-pub(super) fn violators(statement: usize, table: &Name, expression: &Expression, reach: Reach) -> Piece {
+pub(super) fn violators(
+    statement: usize,
+    catalog: &Catalog,
+    table: &Name,
+    expression: &Expression,
+    reach: Reach,
+) -> Piece {
     let find_all = sql!(
         "SELECT * FROM {} WHERE NOT ({})",
         match reach {
@@ -136,8 +142,7 @@ pub(super) fn violators(statement: usize, table: &Name, expression: &Expression,
         SqlText::verbatim(&expression.sql)
     );
     let message = format!("{table} holds rows for which ({}) is false", expression.sql);
-    let columns: Vec<String> = expression.columns.iter().cloned().collect();
-    let footprint = Footprint::default().columns(table, &columns);
+    let footprint = of_rows(catalog, table, [], [expression]);
     piece(statement, find_all, footprint, "23514", message)
 }
 

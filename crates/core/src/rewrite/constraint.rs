@@ -70,7 +70,9 @@ pub(super) fn add(
                 check::Reach::All
             };
             let look = match &def.kind {
-                ConstraintKindDef::Check(expression) => check::violators(statement, table, expression, reach),
+                ConstraintKindDef::Check(expression) => {
+                    check::violators(statement, scene.catalog, table, expression, reach)
+                }
                 _ => check::nulls(statement, table, &def.columns),
             };
             let locks = family(scene, table, AccessExclusive);
@@ -271,9 +273,9 @@ fn by_index(
             scene.catalog,
             table,
             &keys,
-            &def.columns,
             None,
             key.nulls_not_distinct,
+            Footprint::default().columns(table, &def.columns),
         ));
     }
     // The index gets the constraint's name at once, unless the constraint that it replaces still has it.

@@ -1,6 +1,6 @@
 //! What a piece reads and changes, to tell which pieces may change places.
 
-use crate::catalog::{Catalog, ConstraintKind};
+use crate::catalog::{Catalog, ConstraintKind, Expression};
 use crate::quote::Name;
 use crate::replay;
 use crate::sql::{
@@ -168,25 +168,33 @@ fn calls_own(catalog: &Catalog, function: &str) -> bool {
 }
 
 pub(super) fn of_index(catalog: &Catalog, table: &Name, index: &crate::sql::CreateIndex) -> Footprint {
-    let mut columns: Vec<String> = index
-        .keys
-        .iter()
-        .chain(&index.include)
-        .filter(|key| !key.is_empty())
-        .cloned()
-        .collect();
-    for expression in index.expressions.iter().chain(&index.predicate) {
-        columns.extend(expression.columns.iter().cloned());
-    }
+    let columns = index.keys.iter().chain(&index.include);
     let name = replay::index_name(catalog, table, index);
-    let mut print = Footprint::default()
-        .columns(table, &columns)
-        .write(Key::Object(table.sibling(name)));
-    print.everything = index
-        .expressions
-        .iter()
-        .chain(&index.predicate)
-        .any(|e| e.functions.iter().any(|f| calls_own(catalog, f)));
+    of_rows(
+        catalog,
+        table,
+        columns,
+        index.expressions.iter().chain(&index.predicate),
+    )
+    .write(Key::Object(table.sibling(name)))
+}
+
+/// What must be there to tell something of each row: columns, of which an expression key is an empty one, and what the
+/// expressions use.
+pub(super) fn of_rows<'a>(
+    catalog: &Catalog,
+    table: &Name,
+    columns: impl IntoIterator<Item = &'a String>,
+    expressions: impl IntoIterator<Item = &'a Expression>,
+) -> Footprint {
+    let mut columns: Vec<String> = columns.into_iter().filter(|key| !key.is_empty()).cloned().collect();
+    let mut calls_own_code = false;
+    for expression in expressions {
+        columns.extend(expression.columns.iter().cloned());
+        calls_own_code |= expression.functions.iter().any(|function| calls_own(catalog, function));
+    }
+    let mut print = Footprint::default().columns(table, &columns);
+    print.everything = calls_own_code;
     print
 }
 

@@ -1,8 +1,8 @@
 //! `CREATE INDEX`, `DROP INDEX` and `REINDEX`.
 
-use super::footprint::{Footprint, Key, of_index};
+use super::footprint::{Footprint, Key, of_index, of_rows};
 use super::{Body, Lone, Piece, Refusal, Scene, as_written, check, lock, outside, partition};
-use crate::catalog::{ConstraintKind, Index};
+use crate::catalog::{Catalog, ConstraintKind, Index};
 use crate::effect::{Effect, effect};
 use crate::lock::LockMode::ShareUpdateExclusive;
 use crate::quote::{Ident, Name, SqlText};
@@ -57,16 +57,7 @@ pub(super) fn create(
     }
     let mut pieces = Vec::new();
     if index.unique {
-        let columns: Vec<String> = index.keys.iter().filter(|key| !key.is_empty()).cloned().collect();
-        pieces.push(check::duplicates(
-            statement.ordinal,
-            scene.catalog,
-            &table,
-            &index.key_sql,
-            &columns,
-            index.predicate.as_ref(),
-            index.nulls_not_distinct,
-        ));
+        pieces.push(duplicates(statement.ordinal, scene.catalog, &table, index));
     }
     pieces.push(build(
         statement.ordinal,
@@ -77,6 +68,20 @@ pub(super) fn create(
         of_index(scene.catalog, &table, index),
     ));
     Ok(Some(pieces))
+}
+
+/// Looks for what a unique index would not take.
+pub(super) fn duplicates(statement: usize, catalog: &Catalog, table: &Name, index: &CreateIndex) -> Piece {
+    let expressions = index.expressions.iter().chain(&index.predicate);
+    check::duplicates(
+        statement,
+        catalog,
+        table,
+        &index.key_sql,
+        index.predicate.as_ref(),
+        index.nulls_not_distinct,
+        of_rows(catalog, table, &index.keys, expressions),
+    )
 }
 
 /// `CREATE INDEX CONCURRENTLY` as a piece.

@@ -60,16 +60,7 @@ pub(super) fn index(
     };
     let mut pieces = Vec::new();
     if wanted.unique {
-        let columns: Vec<String> = wanted.keys.iter().filter(|key| !key.is_empty()).cloned().collect();
-        pieces.push(check::duplicates(
-            statement,
-            scene.catalog,
-            table,
-            &wanted.key_sql,
-            &columns,
-            wanted.predicate.as_ref(),
-            wanted.nulls_not_distinct,
-        ));
+        pieces.push(index::duplicates(statement, scene.catalog, table, wanted));
     }
     pieces.push(tree.frame(table, name));
     tree.grow(&mut pieces, table, name)?;
@@ -113,9 +104,9 @@ pub(super) fn key(
         scene.catalog,
         table,
         &columns,
-        &def.columns,
         None,
         key.nulls_not_distinct,
+        Footprint::default().columns(table, &def.columns),
     )];
     if primary {
         for column in not_null::unproved(scene, table, &def.columns) {

@@ -4,7 +4,7 @@
 //! validated, with the names that the server would give; then ATTACH finds all of it there and reads nothing.
 
 use super::super::alter_table::action_alone;
-use super::super::footprint::Footprint;
+use super::super::footprint::{Footprint, of_rows};
 use super::super::{Piece, Refusal, Scene, as_written, check, constraint, hazard, shared_locks};
 use super::{Tree, Wanted, bound};
 use crate::catalog::{Catalog, Constraint, ConstraintKind, Expression, Index};
@@ -156,8 +156,13 @@ impl<'a> Gather<'a> {
         };
         let locks = constraint::family(self.scene, table, AccessExclusive);
         let print = Footprint::default().columns(table, &[]);
-        self.pieces
-            .push(check::violators(self.statement, table, &expression, check::Reach::All));
+        self.pieces.push(check::violators(
+            self.statement,
+            self.scene.catalog,
+            table,
+            &expression,
+            check::Reach::All,
+        ));
         self.pieces.push(constraint::not_valid(
             self.statement,
             table,
@@ -281,17 +286,15 @@ impl<'a> Gather<'a> {
             return Ok(());
         }
         if index.unique {
-            let columns: Vec<String> = columns.into_iter().filter(|key| !key.is_empty()).collect();
-            let predicate = index.predicate.as_ref();
-            let nulls = index.nulls_not_distinct;
+            let expressions = index.expressions.iter().chain(&index.predicate);
             self.pieces.push(check::duplicates(
                 self.statement,
                 self.scene.catalog,
                 child,
                 &key_sql,
-                &columns,
-                predicate,
-                nulls,
+                index.predicate.as_ref(),
+                index.nulls_not_distinct,
+                of_rows(&before, child, &columns, expressions),
             ));
         }
         let name = child.sibling(tree.name_on(child));

@@ -60,6 +60,8 @@ fn look(change: &Change<'_>, condition: &SqlText, print: Footprint, sqlstate: &s
     let mut shown: Vec<&String> = key.iter().flat_map(|key| &key.columns).collect();
     shown.retain(|column| **column != change.column.name);
     shown.push(&change.column.name);
+    let columns: Vec<String> = shown.iter().map(|column| (*column).clone()).collect();
+    let print = print.columns(change.table, &columns);
     let shown: Vec<Ident<'_>> = shown.into_iter().map(|column| Ident(column)).collect();
     let find_all = sql!("SELECT {} FROM {} WHERE {}", List(&shown), change.table, condition);
     check::piece(change.statement, find_all, print, sqlstate, message)
