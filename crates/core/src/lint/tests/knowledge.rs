@@ -21,6 +21,7 @@ fn what_was_there_decides() {
     let silent = [
         "ALTER TABLE t ALTER v TYPE varchar(100)",
         "SET timezone = 'UTC'; ALTER TABLE t ALTER at TYPE timestamptz",
+        "SET timezone = 'UTC'; ALTER TABLE t ALTER at TYPE timestamptz USING t.at, ALTER v TYPE text USING v",
         "CREATE TABLE n (id int); CREATE INDEX ON n (id); ALTER TABLE n ALTER id TYPE bigint",
         "CREATE TABLE IF NOT EXISTS t (id int, z int); DROP TABLE IF EXISTS nowhere",
     ];
@@ -30,6 +31,10 @@ fn what_was_there_decides() {
     let loud = [
         ("ALTER TABLE t ALTER v TYPE varchar(20)", "type-change-rewrites-table"),
         ("ALTER TABLE t ALTER at TYPE timestamptz", "type-change-rewrites-table"),
+        (
+            "ALTER TABLE t ALTER v TYPE varchar(100) USING upper(v)",
+            "type-change-rewrites-table",
+        ),
         (
             "SET timezone = 'Europe/Berlin'; ALTER TABLE t ALTER at TYPE timestamptz",
             "type-change-rewrites-table",

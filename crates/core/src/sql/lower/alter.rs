@@ -97,14 +97,18 @@ fn action_kind(cmd: &Arc<AlterTableCmd>) -> Option<ActionKind> {
         At::AtSetNotNull => ActionKind::SetNotNull { column: column() },
         At::AtDropNotNull => ActionKind::DropNotNull { column: column() },
         At::AtAlterColumnType => match def? {
-            NodeEnum::ColumnDef(c) => ActionKind::AlterType {
-                column: column(),
-                to: c.type_name.as_ref().map(type_ref)?,
-                definition: column_type(c)?,
-                using: c.raw_default.as_ref().map(|e| expression(e)),
-                cast: c.raw_default.as_deref().and_then(|using| cast_of(using, &cmd.name)),
-                collate: c.coll_clause.is_some(),
-            },
+            NodeEnum::ColumnDef(c) => {
+                // `USING` the column itself says what goes without saying.
+                let using = c.raw_default.as_deref().filter(|using| !is_column(using, &cmd.name));
+                ActionKind::AlterType {
+                    column: column(),
+                    to: c.type_name.as_ref().map(type_ref)?,
+                    definition: column_type(c)?,
+                    using: using.map(expression),
+                    cast: using.and_then(|using| cast_of(using, &cmd.name)),
+                    collate: c.coll_clause.is_some(),
+                }
+            }
             _ => return None,
         },
         At::AtAddConstraint => match def? {
@@ -236,11 +240,16 @@ fn cast_of(using: &Node, column: &str) -> Option<TypeRef> {
     let Some(NodeEnum::TypeCast(cast)) = &using.node else {
         return None;
     };
-    let Some(NodeEnum::ColumnRef(named)) = cast.arg.as_ref()?.node.as_ref() else {
-        return None;
-    };
-    let is_column = named.fields.last().and_then(text).as_deref() == Some(column);
-    cast.type_name.as_ref().filter(|_| is_column).map(type_ref)
+    let is_cast = is_column(cast.arg.as_ref()?, column);
+    cast.type_name.as_ref().filter(|_| is_cast).map(type_ref)
+}
+
+/// The column and nothing else.
+fn is_column(node: &Node, name: &str) -> bool {
+    match &node.node {
+        Some(NodeEnum::ColumnRef(named)) => named.fields.last().and_then(text).as_deref() == Some(name),
+        _ => false,
+    }
 }
 
 /// `SET GENERATED ALWAYS` is about the column alone.
