@@ -301,6 +301,42 @@ mod tests {
         assert!(way.missing.is_empty() && way.lost.is_empty(), "{way:?}");
     }
 
+    /// Tables go newest first: a key of an older one would hold a newer one.
+    #[test]
+    fn what_holds_newer_things_goes_before_them() {
+        let up = "CREATE TABLE a (id int PRIMARY KEY, b int); CREATE TABLE b (id int PRIMARY KEY);
+            ALTER TABLE a ADD CONSTRAINT a_b FOREIGN KEY (b) REFERENCES b (id), ADD CONSTRAINT a_c CHECK (b > 0);
+            CREATE TYPE e AS ENUM ('x'); ALTER TABLE a ADD COLUMN e e, ADD COLUMN n int;
+            CREATE SEQUENCE s; ALTER TABLE b ALTER id SET DEFAULT nextval('s');";
+        let way = way(&[migration("1", up, None)]);
+        let lines: Vec<&str> = text(&way).lines().collect();
+        let expected = [
+            "ALTER TABLE \"b\" ALTER COLUMN \"id\" DROP DEFAULT;",
+            "DROP SEQUENCE IF EXISTS \"s\";",
+            "ALTER TABLE \"a\" DROP COLUMN IF EXISTS \"e\";",
+            "DROP TYPE IF EXISTS \"e\";",
+            "ALTER TABLE \"a\" DROP CONSTRAINT IF EXISTS \"a_b\";",
+            "DROP TABLE IF EXISTS \"b\";",
+            "DROP TABLE IF EXISTS \"a\";",
+        ];
+        assert_eq!(lines, expected);
+        assert!(way.missing.is_empty(), "{way:?}");
+    }
+
+    #[test]
+    fn a_type_without_a_cast_back_is_missing() {
+        let to = |change: &str| {
+            let up = format!("ALTER TABLE t ALTER COLUMN a TYPE {change};");
+            let way = way(&[migration("1", TABLE, None), migration("2", &up, None)]);
+            (way.missing, way.lost)
+        };
+        let (missing, _) = to("uuid USING gen_random_uuid()");
+        assert_eq!(missing.len(), 1, "{missing:?}");
+        let (missing, lost) = to("bigint USING a * 2");
+        assert_eq!((missing.len(), lost.len()), (0, 1));
+        assert!(lost[0].contains("as they were before a * 2"), "{lost:?}");
+    }
+
     #[test]
     fn what_nobody_knows_is_refused_whatever_is_allowed() {
         let folder = [

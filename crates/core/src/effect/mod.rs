@@ -37,6 +37,7 @@ pub use column::proves_not_null;
 pub(crate) use proof::{lies_inside, lies_outside};
 pub(crate) use prune::{Bound, Edge, read_bound};
 pub use transaction::Transaction;
+pub(crate) use types::lacks_cast;
 pub use volatility::{function_volatility, is_volatile};
 
 use crate::catalog::{Catalog, Origin, RelationKind};

@@ -136,6 +136,12 @@ pub(super) fn explicit(from: &Type, to: &Type) -> Option<Cast> {
     pathway(from, to, Context::Explicit)
 }
 
+/// Whether no `value::type` leads from a type that is written to the type of a column. Of types that are not known it is not said.
+pub(crate) fn lacks_cast(catalog: &Catalog, from: &TypeRef, to: &Column) -> bool {
+    let (from, to) = (Type::of_ref(catalog, from), Type::of_column(catalog, to));
+    explicit(&from, &to) == Some(Cast::Missing)
+}
+
 /// Whether a foreign key's `=` works between a referencing and a referenced column.
 pub(super) fn comparable(referencing: &Type, referenced: &Type) -> Option<bool> {
     let found = pathway(referencing, referenced, Context::Implicit)?;

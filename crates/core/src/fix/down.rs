@@ -21,8 +21,8 @@ pub struct Down {
 /// The way back of a piece; the text is statements, each with its semicolon and line end.
 pub(super) fn of(part: &Part, piece: &Piece, scene: &Scene<'_>, made: &Made) -> Down {
     let mut down = Down::default();
-    if part.is_on_new_table && part.place(piece) == Place::Together {
-        // It goes with its table.
+    let goes = part.is_on_new_table && rewrite::goes_with_its_table(&part.statement.kind, scene.catalog);
+    if goes && part.place(piece) == Place::Together {
         return down;
     }
     let way = rewrite::way_back(&part.statement, part.is_kept, piece, scene, made);

@@ -163,7 +163,8 @@ fn of_dml(catalog: &Catalog, dml: &Dml) -> Footprint {
     print
 }
 
-fn calls_own(catalog: &Catalog, function: &str) -> bool {
+/// Whether a function may be one of the users, or reads a sequence.
+pub(super) fn calls_own(catalog: &Catalog, function: &str) -> bool {
     function == "nextval" || catalog.resolve_function(&NameRef::dotted(function)).is_some()
 }
 

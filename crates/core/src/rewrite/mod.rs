@@ -23,7 +23,7 @@ pub(crate) use dml::{in_batches, whole};
 pub(crate) use duration::is_open_ended;
 pub(crate) use footprint::{Footprint, Key};
 pub use restore::Made;
-pub(crate) use restore::way_back;
+pub(crate) use restore::{goes_with_its_table, way_back};
 
 use crate::batch::Batch;
 use crate::catalog::{Catalog, Relation, RelationKind};

@@ -6,6 +6,7 @@
 use super::undo::{self, add_again, alter};
 use super::{Body, Piece, Scene, index};
 use crate::catalog::{Catalog, Column, ConstraintKind, Generated, Relation, RelationKind};
+use crate::effect;
 use crate::quote::{Ident, Name, SqlText};
 use crate::sql;
 use crate::sql::{ActionKind, AlterTable, Drop, Kind, NameRef, ObjectKind, Statement};
@@ -102,7 +103,7 @@ pub(crate) fn way_back(
 }
 
 /// The table that the migration made goes, and this with it.
-fn goes_with_its_table(kind: &Kind, catalog: &Catalog) -> bool {
+pub(crate) fn goes_with_its_table(kind: &Kind, catalog: &Catalog) -> bool {
     let table = match kind {
         Kind::CreateIndex(index) => &index.table,
         Kind::CreateTrigger { table, .. } | Kind::Policy { table, .. } => table,
@@ -114,8 +115,14 @@ fn goes_with_its_table(kind: &Kind, catalog: &Catalog) -> bool {
         },
         _ => return false,
     };
-    let relation = catalog.resolve(table).and_then(|table| catalog.relation(&table));
-    relation.is_some_and(|relation| !relation.is_shared())
+    let Some(table) = catalog.resolve(table) else {
+        return false;
+    };
+    let stays = |alter: &AlterTable| {
+        let mut actions = alter.actions.iter();
+        actions.any(|action| undo::hangs_on_new(&table, &action.kind, catalog))
+    };
+    undo::is_new(&table, catalog) && !matches!(kind, Kind::AlterTable(alter) if stays(alter))
 }
 
 fn restore(statement: &Statement, why: &str, scene: &Scene<'_>, made: &Made, way: &mut WayBack) {
@@ -209,15 +216,29 @@ fn gone(table: &Name, action: &ActionKind, why: String, scene: &Scene<'_>, way: 
             way.statements
                 .push(alter(table, &sql!("ALTER COLUMN {} SET NOT NULL", Ident(column)), scene).sql);
         }
-        ActionKind::AlterType { column: name, .. } => {
+        ActionKind::AlterType {
+            column: name,
+            to,
+            using,
+            cast,
+            ..
+        } => {
             let Some(column) = column(name) else {
                 way.misses(why);
                 return;
             };
-            way.lost.push(format!(
-                "values of {table}.{name} that {} cannot hold",
-                column.type_name
-            ));
+            let old = &column.type_name;
+            if effect::lacks_cast(scene.catalog, to, column) {
+                way.misses(format!(
+                    "{table}.{name} as {old}: there is no cast from {} to it",
+                    to.display
+                ));
+                return;
+            }
+            way.lost.push(match using {
+                Some(using) if cast.is_none() => format!("values of {table}.{name} as they were before {}", using.sql),
+                _ => format!("values of {table}.{name} that {old} cannot hold"),
+            });
             let (name, old) = (Ident(name), SqlText::verbatim(column.type_name.as_str()));
             let action = sql!("ALTER COLUMN {} TYPE {} USING {}::{}", name, old, name, old);
             way.statements.push(alter(table, &action, scene).sql);

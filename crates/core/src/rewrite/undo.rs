@@ -4,13 +4,16 @@
 
 use super::Scene;
 use super::constraint::family;
+use super::footprint::calls_own;
 use super::index::{drop_concurrently, rebuild};
-use crate::catalog::{Constraint, ConstraintKind, Relation, TypeDef};
+use crate::catalog::{Catalog, Constraint, ConstraintKind, Expression, Relation, TypeDef};
 use crate::lock::LockMode::AccessExclusive;
 use crate::quote::{Ident, List, Literal, Name, SqlText};
 use crate::replay;
 use crate::sql;
-use crate::sql::{ActionKind, ConstraintKindDef, DmlVerb, Drop, Kind, NameRef, ObjectKind, Rename, Statement};
+use crate::sql::{
+    ActionKind, ConstraintDef, ConstraintKindDef, DmlVerb, Drop, Kind, NameRef, ObjectKind, Rename, Statement,
+};
 use crate::step::{RelationLock, Undo, UndoStep};
 
 fn impossible(why: impl Into<String>) -> Undo {
@@ -169,12 +172,13 @@ fn of_alter(alter: &crate::sql::AlterTable, scene: &Scene<'_>) -> Undo {
     else {
         return impossible("its way back is not known");
     };
-    // A table that the migration made goes as a whole.
-    if scene.catalog.relation(&table).is_some_and(|rel| !rel.is_shared()) {
-        return Undo::Nothing;
-    }
+    let is_new = is_new(&table, scene.catalog);
     let mut steps = Vec::new();
     for action in alter.actions.iter().rev() {
+        // A table that the migration made goes as a whole.
+        if is_new && !hangs_on_new(&table, &action.kind, scene.catalog) {
+            continue;
+        }
         match of_action(&table, &action.kind, scene) {
             Undo::Nothing => {}
             Undo::Steps(mut own) => steps.append(&mut own),
@@ -185,6 +189,38 @@ fn of_alter(alter: &crate::sql::AlterTable, scene: &Scene<'_>) -> Undo {
         Undo::Nothing
     } else {
         Undo::Steps(steps)
+    }
+}
+
+/// The migration made it.
+pub(super) fn is_new(name: &Name, catalog: &Catalog) -> bool {
+    catalog.relation(name).is_some_and(|rel| !rel.is_shared())
+}
+
+/// Whether an action makes its table hang on something that the migration may have made later than the table, and that
+/// therefore goes before it.
+pub(super) fn hangs_on_new(table: &Name, action: &ActionKind, catalog: &Catalog) -> bool {
+    let calls = |expression: &Expression| {
+        let mut functions = expression.functions.iter();
+        functions.any(|function| calls_own(catalog, function))
+    };
+    let constraint = |def: &ConstraintDef| match &def.kind {
+        ConstraintKindDef::ForeignKey { references, .. } => {
+            let parent = catalog.resolve_or_target(references);
+            parent != *table && is_new(&parent, catalog)
+        }
+        ConstraintKindDef::Check(expression) => calls(expression),
+        _ => false,
+    };
+    match action {
+        ActionKind::AddConstraint(def) => constraint(def),
+        ActionKind::AddColumn { column, .. } => {
+            column.type_ref.user.is_some()
+                || column.default.as_ref().is_some_and(calls)
+                || column.inline.iter().any(constraint)
+        }
+        ActionKind::SetDefault { default, .. } => calls(default),
+        _ => false,
     }
 }
 

@@ -47,12 +47,18 @@ const FORMS: &[Form] = &[
     (
         "filled_column",
         ROWS,
-        "ALTER TABLE t ADD COLUMN at timestamptz NOT NULL DEFAULT clock_timestamp(); ALTER TABLE t ADD COLUMN n bigserial",
+        "ALTER TABLE t ADD COLUMN at timestamptz NOT NULL DEFAULT clock_timestamp(); ALTER TABLE t ADD COLUMN n bigserial UNIQUE",
     ),
     (
         "inline_constraints",
         ROWS,
         "ALTER TABLE t ADD COLUMN p int UNIQUE CHECK (p > 0) REFERENCES o (id); ALTER TABLE t ALTER a SET DEFAULT 7",
+    ),
+    (
+        "new_tables",
+        ROWS,
+        "CREATE TABLE n (id int PRIMARY KEY, m int, t int); CREATE TABLE m (id int PRIMARY KEY);
+         ALTER TABLE n ADD FOREIGN KEY (m) REFERENCES m (id), ADD FOREIGN KEY (t) REFERENCES t (id); CREATE INDEX t_b ON t (b)",
     ),
     (
         "type",

@@ -1,9 +1,9 @@
 //! Forms made into cases: each form with each type of its list, in each of its surroundings, under each way of naming; and
 //! forms that stand together in one migration.
 
-use super::around::EVERY;
+use super::around::{Around, EVERY};
 use super::columns::{Column, ONE};
-use super::form::{Company, Fill, Form, KEYLESS, Spot};
+use super::form::{Company, Family, Fill, Form, KEYLESS, Spot};
 use super::names::{NAMINGS, Names, Naming};
 use super::{on_columns, on_indexes, on_keys, on_rows};
 use std::collections::BTreeSet;
@@ -134,8 +134,11 @@ fn together(forms: &[&'static Form], major: u32, rows: u32) -> Vec<Case> {
 /// A spot where all of them can stand.
 fn common(forms: &[&'static Form], turn: usize, major: u32) -> Option<Spot> {
     let families: BTreeSet<_> = forms.iter().map(|form| form.family).collect();
+    // Rows that were changed lie elsewhere, in another order for each way of changing them.
+    let moves = families.contains(&Family::Rows) || families.contains(&Family::Types);
     let fills = |fill: Fill| forms.iter().any(|form| form.fill == fill);
-    if families.len() < forms.len()
+    if moves && forms.iter().any(|form| form.numbers)
+        || families.len() < forms.len()
         || fills(Fill::Own) && fills(Fill::OfHundred)
         || forms.iter().any(|form| form.key_sql != forms[0].key_sql)
     {
@@ -159,9 +162,12 @@ fn common(forms: &[&'static Form], turn: usize, major: u32) -> Option<Spot> {
             major,
         })
         .find(|spot| {
-            forms
-                .iter()
-                .all(|form| form.around.contains(&spot.around) && form.refusal(spot).is_none())
+            // A partition's index that hangs on its parent's is built anew with the type, also where no row is.
+            let rebuilds = spot.around == Around::Partitioned
+                && families.contains(&Family::Indexes)
+                && families.contains(&Family::Types);
+            let stands = |form: &&Form| form.around.contains(&spot.around) && form.refusal(spot).is_none();
+            !rebuilds && forms.iter().all(stands)
         })
 }
 

@@ -90,6 +90,8 @@ pub struct Form {
     pub(super) deletes: bool,
     /// It writes what is another value each time.
     pub(super) unsteady: bool,
+    /// It numbers the rows, in the order in which they lie.
+    pub(super) numbers: bool,
     /// What may go on beside it.
     pub(super) company: Company,
 }
@@ -123,6 +125,7 @@ impl Form {
             found: "SELECT id, n, w FROM $T",
             deletes: false,
             unsteady: false,
+            numbers: false,
             company: Company::Everybody,
         }
     }
@@ -177,6 +180,10 @@ impl Form {
 
     pub(super) const fn deletes(self) -> Self {
         Self { deletes: true, ..self }
+    }
+
+    pub(super) const fn numbers(self) -> Self {
+        Self { numbers: true, ..self }
     }
 
     pub(super) const fn unsteady(self) -> Self {
