@@ -324,6 +324,46 @@ mod tests {
     }
 
     #[test]
+    fn names_and_schemas_go_back() {
+        let back = |up: &str| {
+            let made = format!("{TABLE} CREATE SCHEMA s; CREATE TYPE e AS ENUM ('x');");
+            text(&way(&[migration("1", &made, None), migration("2", up, None)])).to_owned()
+        };
+        assert_eq!(
+            back("ALTER TABLE t SET SCHEMA s;"),
+            "ALTER TABLE IF EXISTS \"s\".\"t\" SET SCHEMA \"public\";\n"
+        );
+        assert_eq!(
+            back("ALTER TYPE e RENAME VALUE 'x' TO 'y';"),
+            "ALTER TYPE \"e\" RENAME VALUE 'y' TO 'x';\n"
+        );
+        let up = "CREATE SEQUENCE q; CREATE TABLE n (id int); ALTER SEQUENCE q OWNED BY n.id;";
+        assert_eq!(
+            back(up),
+            "DROP TABLE IF EXISTS \"n\";\nDROP SEQUENCE IF EXISTS \"q\";\n"
+        );
+    }
+
+    #[test]
+    fn a_trigger_that_is_replaced_comes_back() {
+        let trigger =
+            |replace: &str, when: &str| format!("CREATE {replace}TRIGGER g {when} ON t EXECUTE FUNCTION f();");
+        let made = migration("1", &format!("{TABLE} {}", trigger("", "BEFORE INSERT")), None);
+        let replaced = migration("2", &trigger("OR REPLACE ", "AFTER UPDATE"), None);
+        let way_back = way(&[made, replaced]);
+        assert!(
+            text(&way_back).contains("CREATE OR REPLACE TRIGGER g BEFORE INSERT"),
+            "{way_back:?}"
+        );
+        let new = migration("2", &trigger("OR REPLACE ", "AFTER UPDATE"), None);
+        let way_back = way(&[migration("1", TABLE, None), new]);
+        assert!(
+            text(&way_back).contains("DROP TRIGGER IF EXISTS \"g\" ON "),
+            "{way_back:?}"
+        );
+    }
+
+    #[test]
     fn a_type_without_a_cast_back_is_missing() {
         let to = |change: &str| {
             let up = format!("ALTER TABLE t ALTER COLUMN a TYPE {change};");

@@ -43,7 +43,7 @@ pub enum RehearsalError {
     Fails {
         /// The migration.
         name: String,
-        /// `as it stands`, `going back`.
+        /// `as it stands`, `going back`, `going up again`.
         way: &'static str,
         /// What the server said.
         message: String,
@@ -100,12 +100,14 @@ pub async fn round_trip(server: &Server, before: &[Scene], tried: &[Scene]) -> R
     play(&client, tried).await?;
     let first = snapshot(&client).await?;
     for scene in tried.iter().rev() {
-        for statement in scene.down.iter().flatten() {
-            run(&client, scene, statement, "going back").await?;
-        }
+        let down = scene.down.as_deref().unwrap_or_default();
+        let text = down.iter().map(SqlText::as_str).collect::<Vec<_>>().join(";\n");
+        send(&client, scene, &text, down, "going back").await?;
     }
     let back = snapshot(&client).await?;
-    play(&client, tried).await?;
+    for scene in tried {
+        send(&client, scene, scene.up.as_str(), &scene.statements, "going up again").await?;
+    }
     let again = snapshot(&client).await?;
     Ok(RoundTrip {
         after_down: logical(diff(&start, &back)),
@@ -121,27 +123,36 @@ fn logical(mut differences: Vec<Difference>) -> Vec<Difference> {
 /// Runs migrations, each as its tool sends it.
 pub(crate) async fn play(client: &Client, scenes: &[Scene]) -> Result<(), RehearsalError> {
     for scene in scenes {
-        let whole = scene.transaction == TransactionModel::Whole;
-        if scene.transaction == TransactionModel::PerStatement {
-            one_by_one(client, scene).await?;
-            continue;
-        }
-        if whole {
-            client.batch_execute("BEGIN").await?;
-        }
-        let ran = client.batch_execute(scene.up.as_str()).await;
-        if whole {
-            client
-                .batch_execute(if ran.is_ok() { "COMMIT" } else { "ROLLBACK" })
-                .await?;
-        }
-        match ran {
-            Ok(()) => {}
-            Err(error) if error.code().is_some_and(is_of_transaction) => one_by_one(client, scene).await?,
-            Err(error) => return Err(fails(scene, "as it stands", &error)),
-        }
+        send(client, scene, scene.up.as_str(), &scene.statements, "as it stands").await?;
     }
     Ok(())
+}
+
+/// Sends a script as the migration's tool does.
+async fn send(
+    client: &Client,
+    scene: &Scene,
+    text: &str,
+    statements: &[SqlText],
+    way: &'static str,
+) -> Result<(), RehearsalError> {
+    let whole = scene.transaction == TransactionModel::Whole;
+    if scene.transaction == TransactionModel::PerStatement {
+        return one_by_one(client, scene, statements, way).await;
+    }
+    if whole {
+        client.batch_execute("BEGIN").await?;
+    }
+    let ran = client.batch_execute(text).await;
+    if whole {
+        let end = if ran.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        client.batch_execute(end).await?;
+    }
+    match ran {
+        Ok(()) => Ok(()),
+        Err(error) if error.code().is_some_and(is_of_transaction) => one_by_one(client, scene, statements, way).await,
+        Err(error) => Err(fails(scene, way, &error)),
+    }
 }
 
 /// Errors that come only from the transaction around a file.
@@ -149,16 +160,17 @@ fn is_of_transaction(code: &SqlState) -> bool {
     [SqlState::ACTIVE_SQL_TRANSACTION, SqlState::UNSAFE_NEW_ENUM_VALUE_USAGE].contains(code)
 }
 
-async fn one_by_one(client: &Client, scene: &Scene) -> Result<(), RehearsalError> {
-    for statement in &scene.statements {
-        run(client, scene, statement, "as it stands").await?;
+async fn one_by_one(
+    client: &Client,
+    scene: &Scene,
+    statements: &[SqlText],
+    way: &'static str,
+) -> Result<(), RehearsalError> {
+    for statement in statements {
+        let ran = client.batch_execute(statement.as_str()).await;
+        ran.map_err(|error| fails(scene, way, &error))?;
     }
     Ok(())
-}
-
-async fn run(client: &Client, scene: &Scene, statement: &SqlText, way: &'static str) -> Result<(), RehearsalError> {
-    let ran = client.batch_execute(statement.as_str()).await;
-    ran.map_err(|error| fails(scene, way, &error))
 }
 
 fn fails(scene: &Scene, way: &'static str, error: &tokio_postgres::Error) -> RehearsalError {

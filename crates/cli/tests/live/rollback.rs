@@ -101,7 +101,9 @@ async fn what_is_lost_is_asked_for_and_what_is_unknown_refused() {
     let unknown = project.run(&tried);
     assert_eq!(unknown.code, 5, "{unknown:?}");
     assert!(unknown.err.contains("3_block: DO $$"), "{unknown:?}");
-    project.write("prisma/migrations/3_block/down.sql", "-- nothing to take back\n");
+    // Its tool sends it as a whole: LOCK stands in a transaction.
+    let down = "LOCK TABLE tip IN ACCESS SHARE MODE;\nSELECT count(*) FROM tip;\n";
+    project.write("prisma/migrations/3_block/down.sql", down);
     let told = project.run(&tried);
     assert_eq!(told.code, 0, "{told:?}");
     assert!(told.out.contains("2_note: no down script"), "{told:?}");

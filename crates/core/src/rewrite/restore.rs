@@ -148,6 +148,10 @@ fn restore(statement: &Statement, why: &str, scene: &Scene<'_>, made: &Made, way
             Some(text) => way.statements.push(or_replace(text)),
             None => way.misses(why),
         },
+        Kind::CreateTrigger { name, table, .. } => match made.get("trigger", &catalog.resolve_or_target(table), name) {
+            Some(text) => way.statements.push(or_replace(text)),
+            None => way.misses(why),
+        },
         Kind::Comment { .. } => match comment_head(statement) {
             Some(head) => way.statements.push(match made.0.get(&format!("comment\0{head}")) {
                 Some(text) => text.clone(),

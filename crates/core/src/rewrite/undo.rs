@@ -98,16 +98,15 @@ pub(super) fn of(statement: &Statement, scene: &Scene<'_>) -> Undo {
                 Vec::new(),
             )
         }
-        Kind::CreateTrigger {
-            name,
-            table,
-            replace: false,
-            ..
-        } => of_member(
-            table,
-            |table| sql!("DROP TRIGGER IF EXISTS {} ON {}", Ident(name), table),
-            scene,
-        ),
+        Kind::CreateTrigger { name, table, .. } => {
+            let own = catalog.resolve(table);
+            let rel = own.and_then(|own| catalog.relation(&own));
+            if rel.is_some_and(|rel| rel.triggers.iter().any(|trigger| trigger.name == *name)) {
+                return impossible(format!("the earlier definition of trigger {name} is not kept"));
+            }
+            let drop = |table: &Name| sql!("DROP TRIGGER IF EXISTS {} ON {}", Ident(name), table);
+            of_member(table, drop, scene)
+        }
         Kind::Policy {
             name,
             table,
@@ -138,6 +137,22 @@ pub(super) fn of(statement: &Statement, scene: &Scene<'_>) -> Undo {
         }
         Kind::AlterTable(alter) => of_alter(alter, scene),
         Kind::Rename(rename) => of_rename(rename, scene),
+        Kind::RenameEnumValue { name, from, to } => {
+            let own = catalog.resolve_type(name).unwrap_or_else(|| catalog.target(name));
+            let back = sql!("ALTER TYPE {} RENAME VALUE {} TO {}", own, Literal(to), Literal(from));
+            one(back, Vec::new())
+        }
+        Kind::SetSchema { object, name, schema } => match (word(*object), catalog.resolve(name)) {
+            (Some(word), Some(old)) => {
+                let new = Name::new(schema.clone(), old.name.clone());
+                let back = sql!("ALTER {} IF EXISTS {} SET SCHEMA {}", word, new, Ident(&old.schema));
+                one(back, vec![super::lock(&new, AccessExclusive)])
+            }
+            _ => impossible("its way back is not known"),
+        },
+        Kind::AlterSequence { name, .. } if catalog.resolve(name).is_some_and(|own| is_new(&own, catalog)) => {
+            Undo::Nothing
+        }
         Kind::Drop(drop) => of_drop(drop, scene),
         Kind::Dml(dml) => match catalog.resolve(&dml.target).and_then(|name| catalog.relation(&name)) {
             // What the migration put into a table that it made goes with the table.
@@ -375,15 +390,26 @@ fn of_rename(rename: &Rename, scene: &Scene<'_>) -> Undo {
     let (new, member) = (Ident(&rename.to), Ident(rename.member.as_deref().unwrap_or_default()));
     let back = |sql: SqlText| one(sql, family(scene, &old, AccessExclusive));
     match rename.object {
-        ObjectKind::Table | ObjectKind::ForeignTable => moved(SqlText::verbatim("TABLE")),
-        ObjectKind::View => moved(SqlText::verbatim("VIEW")),
-        ObjectKind::MaterializedView => moved(SqlText::verbatim("MATERIALIZED VIEW")),
-        ObjectKind::Sequence => moved(SqlText::verbatim("SEQUENCE")),
         ObjectKind::Column => back(sql!("ALTER TABLE {} RENAME COLUMN {} TO {}", old, new, member)),
         ObjectKind::Constraint => back(sql!("ALTER TABLE {} RENAME CONSTRAINT {} TO {}", old, new, member)),
         ObjectKind::Trigger => back(sql!("ALTER TRIGGER {} ON {} RENAME TO {}", new, old, member)),
-        _ => impossible("its way back is not known"),
+        object => match word(object) {
+            Some(word) => moved(word),
+            None => impossible("its way back is not known"),
+        },
     }
+}
+
+/// A kind of relation, as `ALTER` has it.
+fn word(object: ObjectKind) -> Option<SqlText> {
+    let word = match object {
+        ObjectKind::Table | ObjectKind::ForeignTable => "TABLE",
+        ObjectKind::View => "VIEW",
+        ObjectKind::MaterializedView => "MATERIALIZED VIEW",
+        ObjectKind::Sequence => "SEQUENCE",
+        _ => return None,
+    };
+    Some(SqlText::verbatim(word))
 }
 
 fn of_drop(drop: &Drop, scene: &Scene<'_>) -> Undo {
