@@ -31,7 +31,8 @@ pub enum LeftoverKind {
     NotValidConstraint,
 }
 
-// `conenforced` came with 18: a constraint that is NOT ENFORCED is never valid, and meant so.
+// `conenforced` came with 18: a constraint that is NOT ENFORCED is never valid, and meant so. What a child only inherits is its
+// parent's to validate; before 18 a key to a partitioned table leaves its copies for the partitions NOT VALID for ever.
 const QUERY: &str = "
     SELECT CASE WHEN p.index_relid IS NULL THEN 'index' ELSE 'in work' END, n.nspname::text, t.relname::text, c.relname::text
     FROM pg_index i
@@ -45,7 +46,7 @@ const QUERY: &str = "
     FROM pg_constraint c
     JOIN pg_class t ON t.oid = c.conrelid
     JOIN pg_namespace n ON n.oid = t.relnamespace
-    WHERE NOT c.convalidated AND n.nspname !~ '^pg_' AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true)
+    WHERE NOT c.convalidated AND c.conislocal AND n.nspname !~ '^pg_' AND coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true)
     ORDER BY 1, 2, 3, 4";
 
 /// All of them, system schemas left out.
