@@ -57,6 +57,24 @@ async fn each_step_has_what_was_seen_of_it() {
     );
 }
 
+/// An index that is made anew over the file it had, and rows that a statement reads because it is told to.
+#[tokio::test]
+async fn no_surprise_is_what_the_plan_tells_or_what_costs_nothing() {
+    let Some(database) = newest().await else { return };
+    let init = "CREATE TABLE t (id int PRIMARY KEY, code varchar(20)); CREATE INDEX t_code ON t (code);";
+    let more = "ALTER TABLE t ALTER code TYPE varchar(50); ALTER TABLE t ADD COLUMN n int;
+        UPDATE t SET n = s.n FROM (SELECT code, count(*) AS n FROM t GROUP BY code) s WHERE s.code = t.code;
+        ALTER TABLE t DROP COLUMN code;";
+    let project = Project::prisma(&[("1_init", init), ("2_more", more)]);
+    assert_eq!(project.on(&database, &["deploy", "--until", "1_init"]).code, 0);
+    let allow = ["plan", "--trace", "--format", "json", "--allow", "blocking,data-loss"];
+    let ran = project.on(&database, &allow);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for step in steps(&ran.json()) {
+        assert_eq!(step["trace"]["unforeseen"], json!([]), "{step}");
+    }
+}
+
 #[tokio::test]
 async fn a_catalog_that_is_not_the_databases_is_said() {
     let Some(database) = newest().await else { return };

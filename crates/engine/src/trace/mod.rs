@@ -15,7 +15,9 @@ use crate::session::{ConnectError, Session};
 use crate::target::Target;
 use nonstop_core::plan::{MigrationPlan, Plan};
 use nonstop_core::quote::{Ident, Name};
+use nonstop_core::source::SourceFile;
 use nonstop_core::sql;
+use nonstop_core::sql::Kind;
 use nonstop_core::step::{RelationLock, Step, StepKind, Work};
 use observe::Observer;
 use std::collections::BTreeMap;
@@ -75,7 +77,9 @@ impl Trace {
     /// Whether a step did what its plan does not say, though its text tells what it does.
     pub fn has_defects(&self) -> bool {
         let mut steps = self.migrations.iter().flat_map(|migration| &migration.steps);
-        steps.any(|step| !step.is_opaque && (!step.unforeseen.is_empty() || step.error.is_some()))
+        // On another catalog than the production's a statement may fail for that alone.
+        let is_like_it = self.differences.is_empty();
+        steps.any(|step| !step.is_opaque && (!step.unforeseen.is_empty() || is_like_it && step.error.is_some()))
     }
 
     /// Whether there is a step of which only a part can be seen.
@@ -221,7 +225,12 @@ fn unforeseen(step: &Step, seen: &TracedStep) -> Vec<String> {
     if step.kind == StepKind::Check || step.batch.is_some() {
         return told;
     }
+    // Whoever asks for rows or changes them reads: at once where they are few, else it is said that nobody knows for how long.
+    let reads = sends_rows(step);
     for (relation, work) in &seen.work {
+        if *work == Work::Scan && reads {
+            continue;
+        }
         // What takes a time that nobody knows may read; under a lock that keeps others out it may not.
         let keeps_out = seen
             .locks
@@ -232,6 +241,20 @@ fn unforeseen(step: &Step, seen: &TracedStep) -> Vec<String> {
         }
     }
     told
+}
+
+/// Whether one of its statements reads or changes rows by itself.
+fn sends_rows(step: &Step) -> bool {
+    let reads = |kind: &Kind| {
+        matches!(
+            kind,
+            Kind::Dml(_) | Kind::Select(_) | Kind::CreateTableAs(_) | Kind::Do { .. } | Kind::Call { .. }
+        )
+    };
+    step.sql.iter().any(|text| {
+        let script = sql::parse(&SourceFile::new(step.id.as_str(), text.as_str()));
+        script.is_ok_and(|script| script.statements.iter().any(|statement| reads(&statement.kind)))
+    })
 }
 
 /// What was done to a relation.
@@ -279,6 +302,13 @@ mod tests {
             unforeseen(&step, &seen(LockMode::AccessExclusive, Work::Rewrite)),
             ["ACCESS EXCLUSIVE on public.t", "public.t is written anew"]
         );
+        let of = |text: &str| Step {
+            sql: vec![SqlText::verbatim(text)],
+            ..step.clone()
+        };
+        let read = seen(LockMode::RowExclusive, Work::Scan);
+        assert_eq!(unforeseen(&of("UPDATE t SET a = 1"), &read), [""; 0]);
+        assert_eq!(unforeseen(&of("ALTER TABLE t ADD a int"), &read), ["public.t is read"]);
         let nothing_said = Step::alone(StepKind::Ddl, SqlText::verbatim(""), Goal::Committed);
         assert_eq!(
             unforeseen(&nothing_said, &seen(LockMode::RowExclusive, Work::None)),

@@ -199,11 +199,13 @@ impl<'s> Observer<'s> {
         Ok((locks, waits.is_some_and(|row| row.get(0))))
     }
 
-    /// What has another file now, and what has a new index.
+    /// What has another file now, and what has a new index. A change of type may make an index anew over the file that the old
+    /// one had.
     fn files(&self, before: &Classes, after: &Classes, seen: &mut TracedStep) {
+        let files: BTreeSet<u32> = before.values().map(|class| class.file).collect();
         for (oid, class) in after {
             let known = before.get(oid);
-            let is_new_file = class.file != 0 && known.is_none_or(|known| known.file != class.file);
+            let is_new_file = class.file != 0 && !files.contains(&class.file);
             match class.table {
                 Some(table) if is_new_file => self.note(seen, table, Work::IndexBuild),
                 None if is_new_file && known.is_some() && matches!(class.kind, 'r' | 'm') => {
