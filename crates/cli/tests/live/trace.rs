@@ -61,7 +61,9 @@ async fn each_step_has_what_was_seen_of_it() {
 #[tokio::test]
 async fn no_surprise_is_what_the_plan_tells_or_what_costs_nothing() {
     let Some(database) = newest().await else { return };
-    let init = "CREATE TABLE t (id int PRIMARY KEY, code varchar(20)); CREATE INDEX t_code ON t (code);";
+    let init =
+        "CREATE SCHEMA s; CREATE TYPE s.e AS ENUM ('a'); CREATE TABLE t (id int PRIMARY KEY, code varchar(20), e s.e);
+        CREATE INDEX t_code ON t (code); SET search_path TO s;";
     let more = "ALTER TABLE t ALTER code TYPE varchar(50); ALTER TABLE t ADD COLUMN n int;
         UPDATE t SET n = s.n FROM (SELECT code, count(*) AS n FROM t GROUP BY code) s WHERE s.code = t.code;
         ALTER TABLE t DROP COLUMN code;";
@@ -70,6 +72,7 @@ async fn no_surprise_is_what_the_plan_tells_or_what_costs_nothing() {
     let allow = ["plan", "--trace", "--format", "json", "--allow", "blocking,data-loss"];
     let ran = project.on(&database, &allow);
     assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.json()["trace"]["differences"], json!([]));
     for step in steps(&ran.json()) {
         assert_eq!(step["trace"]["unforeseen"], json!([]), "{step}");
     }

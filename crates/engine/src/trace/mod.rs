@@ -143,6 +143,9 @@ pub async fn trace(
 
     let copy = stage(server, target, &roles).await?;
     rehearsal::play(&copy, &applied).await?;
+    // What a migration has SET for its session ends with it, and would show names otherwise.
+    drop(copy);
+    let copy = server.connect(DATABASE).await?;
     let ours = introspect(&copy, &path, 0).await?;
     let mut trace = Trace {
         server_version: plan.server_version.to_string(),
