@@ -3,8 +3,10 @@
 use super::{TraceError, TracedStep};
 use crate::server::Server;
 use nonstop_core::lock::LockMode;
-use nonstop_core::quote::Name;
+use nonstop_core::quote::{Name, SqlText};
+use nonstop_core::source::SourceFile;
 use nonstop_core::sql;
+use nonstop_core::sql::Kind;
 use nonstop_core::step::{RelationLock, Step, Work};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -122,13 +124,16 @@ impl<'s> Observer<'s> {
         seen: &mut TracedStep,
     ) -> Result<Result<(), Error>, TraceError> {
         self.worker.batch_execute("BEGIN").await?;
+        // SET TRANSACTION is taken only before any query.
+        let first = step.sql.iter().take_while(|statement| sets(statement)).count();
+        let (first, rest) = step.sql.split_at(first);
+        if let Err(error) = self.send(first).await? {
+            return Ok(Err(error));
+        }
         let scans = scans(&self.worker).await?;
         let started = Instant::now();
-        for statement in &step.sql {
-            if let Err(error) = self.worker.batch_execute(statement.as_str()).await {
-                self.worker.batch_execute("ROLLBACK").await?;
-                return Ok(Err(error));
-            }
+        if let Err(error) = self.send(rest).await? {
+            return Ok(Err(error));
         }
         seen.duration = started.elapsed();
         held.extend(locks(&self.looker, self.pid).await?);
@@ -141,6 +146,17 @@ impl<'s> Observer<'s> {
         }
         self.files(before, &after, seen);
         Ok(self.worker.batch_execute("COMMIT").await)
+    }
+
+    /// In the transaction, which an error ends.
+    async fn send(&self, statements: &[SqlText]) -> Result<Result<(), Error>, TraceError> {
+        for statement in statements {
+            if let Err(error) = self.worker.batch_execute(statement.as_str()).await {
+                self.worker.batch_execute("ROLLBACK").await?;
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
     }
 
     /// Who holds its tables makes it wait with its locks in sight; then it is let go on.
@@ -242,6 +258,12 @@ async fn locks(client: &Client, pid: i32) -> Result<Held, Error> {
     let rows = client.query(LOCKS, &[&pid]).await?;
     let held = |row: &tokio_postgres::Row| Some((row.get(0), LockMode::from_pg_locks(row.get(1))?));
     Ok(rows.iter().filter_map(held).collect())
+}
+
+/// Whether it is `SET`.
+fn sets(statement: &SqlText) -> bool {
+    let script = sql::parse(&SourceFile::new("", statement.as_str()));
+    script.is_ok_and(|script| matches!(script.statements.as_slice(), [one] if matches!(one.kind, Kind::Set { .. })))
 }
 
 async fn scans(client: &Client) -> Result<BTreeMap<u32, i64>, Error> {
