@@ -95,11 +95,20 @@ pub fn flyway_version(name: &str) -> Option<&str> {
     Some(version)
 }
 
+/// Whether a number stands where [`Order::Number`] looks for it.
+pub fn is_numbered(name: &str) -> bool {
+    without_v(name).starts_with(|first: char| first.is_ascii_digit())
+}
+
+fn without_v(name: &str) -> &str {
+    name.trim_start_matches(['V', 'v'])
+}
+
 /// The number at the front of a name, a `v` before it or not; of Flyway's `V1.2__name` and `V1_2__name` each part.
 fn numbers(name: &str) -> Vec<u128> {
     let parts: Vec<&str> = match flyway_version(name) {
         Some(version) => version.split(['.', '_']).collect(),
-        None => vec![name.trim_start_matches(['V', 'v'])],
+        None => vec![without_v(name)],
     };
     let number = |part: &str| {
         let digits = part.bytes().take_while(u8::is_ascii_digit).count();

@@ -105,9 +105,7 @@ pub async fn round_trip(server: &Server, before: &[Scene], tried: &[Scene]) -> R
         send(&client, scene, &text, down, "going back").await?;
     }
     let back = snapshot(&client).await?;
-    for scene in tried {
-        send(&client, scene, scene.up.as_str(), &scene.statements, "going up again").await?;
-    }
+    go_up(&client, tried, "going up again").await?;
     let again = snapshot(&client).await?;
     Ok(RoundTrip {
         after_down: logical(diff(&start, &back)),
@@ -122,8 +120,12 @@ fn logical(mut differences: Vec<Difference>) -> Vec<Difference> {
 
 /// Runs migrations, each as its tool sends it.
 pub(crate) async fn play(client: &Client, scenes: &[Scene]) -> Result<(), RehearsalError> {
+    go_up(client, scenes, "as it stands").await
+}
+
+async fn go_up(client: &Client, scenes: &[Scene], way: &'static str) -> Result<(), RehearsalError> {
     for scene in scenes {
-        send(client, scene, scene.up.as_str(), &scene.statements, "as it stands").await?;
+        send(client, scene, scene.up.as_str(), &scene.statements, way).await?;
     }
     Ok(())
 }

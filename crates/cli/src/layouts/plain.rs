@@ -4,7 +4,7 @@
 //! Flyway's `U1__name.sql` beside `V1__name.sql`. How the tool sends a file nobody knows, but for sqlx's `-- no-transaction`.
 
 use super::{Folder, LayoutChoice, LayoutError, Tree, both_ways, is_sql, migration};
-use nonstop_core::migration::{Migration, Order, TransactionModel, flyway_version};
+use nonstop_core::migration::{Migration, Order, TransactionModel, flyway_version, is_numbered};
 
 const UP: &str = ".sql";
 const DOWN: &str = ".down.sql";
@@ -20,10 +20,7 @@ pub(super) fn numbered(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
     let is_other = tree.files().any(|(file, _)| file.ends_with(".up.sql"))
         || tree.folders().any(|(_, files)| files.keys().any(|file| is_sql(file)));
     let own = names(tree).filter(move |_| !is_other);
-    own.filter(|(name, _)| {
-        name.trim_start_matches(['V', 'v'])
-            .starts_with(|first: char| first.is_ascii_digit())
-    })
+    own.filter(|(name, _)| is_numbered(name))
 }
 
 /// The files of a migration.

@@ -101,7 +101,7 @@ impl Transaction {
                 self.made.insert(catalog.target(name));
             }
             Kind::AddEnumValue { name, label, .. } => {
-                let of = catalog.resolve_type(name).unwrap_or_else(|| catalog.target(name));
+                let of = catalog.resolve_type_or_target(name);
                 // From 17 the labels of a type made in the same transaction can be used at once.
                 if !(self.made.contains(&of) && catalog.version >= ServerVersion::of_major(17)) {
                     let quoted = format!("'{}'", label.replace('\'', "''"));

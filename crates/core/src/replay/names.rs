@@ -116,6 +116,11 @@ impl Catalog {
         self.resolve(name).unwrap_or_else(|| self.target(name))
     }
 
+    /// The existing type, or the place where it would be.
+    pub fn resolve_type_or_target(&self, name: &NameRef) -> Name {
+        self.resolve_type(name).unwrap_or_else(|| self.target(name))
+    }
+
     fn relation_name_taken(&self, name: &Name) -> bool {
         self.relations.contains_key(name) || self.index(name).is_some() || self.types.contains_key(name)
     }

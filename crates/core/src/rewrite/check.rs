@@ -83,6 +83,19 @@ pub(super) fn duplicates(
     piece(statement, find_all, footprint, "23505", message)
 }
 
+/// The same for the columns of a key.
+pub(super) fn duplicates_of_key(
+    statement: usize,
+    catalog: &Catalog,
+    table: &Name,
+    columns: &[String],
+    nulls_not_distinct: bool,
+) -> Piece {
+    let keys: Vec<SqlText> = columns.iter().map(|column| sql!("{}", Ident(column))).collect();
+    let footprint = Footprint::default().columns(table, columns);
+    duplicates(statement, catalog, table, &keys, None, nulls_not_distinct, footprint)
+}
+
 /// Rows whose foreign key points at nothing.
 pub(super) fn orphans(
     statement: usize,

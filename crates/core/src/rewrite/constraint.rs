@@ -267,15 +267,12 @@ fn by_index(
     };
     let mut pieces = Vec::new();
     if !fresh {
-        let keys: Vec<SqlText> = def.columns.iter().map(|c| sql!("{}", Ident(c))).collect();
-        pieces.push(check::duplicates(
+        pieces.push(check::duplicates_of_key(
             statement,
             scene.catalog,
             table,
-            &keys,
-            None,
+            &def.columns,
             key.nulls_not_distinct,
-            Footprint::default().columns(table, &def.columns),
         ));
     }
     // The index gets the constraint's name at once, unless the constraint that it replaces still has it.

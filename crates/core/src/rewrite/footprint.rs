@@ -70,7 +70,7 @@ impl Footprint {
     fn type_ref(self, catalog: &Catalog, type_ref: &TypeRef) -> Self {
         match &type_ref.user {
             Some(user) => {
-                let name = catalog.resolve_type(user).unwrap_or_else(|| catalog.target(user));
+                let name = catalog.resolve_type_or_target(user);
                 self.read(Key::Object(name))
             }
             None => self,
@@ -97,7 +97,7 @@ pub(super) fn of(statement: &Statement, catalog: &Catalog) -> Footprint {
                 print.everything |= column
                     .default
                     .as_ref()
-                    .is_some_and(|d| d.functions.iter().any(|f| calls_own(catalog, f)));
+                    .is_some_and(|d| calls_own(catalog, &d.functions));
             }
             for constraint in &create.constraints {
                 print = of_constraint(print, catalog, &name, constraint);
@@ -108,7 +108,7 @@ pub(super) fn of(statement: &Statement, catalog: &Catalog) -> Footprint {
             print
         }
         Kind::CreateEnum { name, .. } | Kind::AddEnumValue { name, .. } => {
-            let name = catalog.resolve_type(name).unwrap_or_else(|| catalog.target(name));
+            let name = catalog.resolve_type_or_target(name);
             print.write(Key::Object(name))
         }
         Kind::CreateIndex(index) => match catalog.resolve(&index.table) {
@@ -125,7 +125,7 @@ pub(super) fn of(statement: &Statement, catalog: &Catalog) -> Footprint {
 /// A change of rows depends on all columns of the tables it names, their types, and the unique indexes that it may
 /// arbitrate by; triggers and a user's functions may do anything.
 fn of_dml(catalog: &Catalog, dml: &Dml) -> Footprint {
-    let own_code = dml.query.functions.iter().any(|function| calls_own(catalog, function));
+    let own_code = calls_own(catalog, &dml.query.functions);
     let Some(target) = catalog
         .resolve(&dml.target)
         .filter(|_| !own_code && dml.query.writes.is_empty())
@@ -163,9 +163,11 @@ fn of_dml(catalog: &Catalog, dml: &Dml) -> Footprint {
     print
 }
 
-/// Whether a function may be one of the users, or reads a sequence.
-pub(super) fn calls_own(catalog: &Catalog, function: &str) -> bool {
-    function == "nextval" || catalog.resolve_function(&NameRef::dotted(function)).is_some()
+/// Whether one of these functions may be a user's, or reads a sequence.
+pub(super) fn calls_own<'a>(catalog: &Catalog, functions: impl IntoIterator<Item = &'a String>) -> bool {
+    let is_own =
+        |function: &String| function == "nextval" || catalog.resolve_function(&NameRef::dotted(function)).is_some();
+    functions.into_iter().any(is_own)
 }
 
 pub(super) fn of_index(catalog: &Catalog, table: &Name, index: &crate::sql::CreateIndex) -> Footprint {
@@ -189,13 +191,13 @@ pub(super) fn of_rows<'a>(
     expressions: impl IntoIterator<Item = &'a Expression>,
 ) -> Footprint {
     let mut columns: Vec<String> = columns.into_iter().filter(|key| !key.is_empty()).cloned().collect();
-    let mut calls_own_code = false;
+    let mut own_code = false;
     for expression in expressions {
         columns.extend(expression.columns.iter().cloned());
-        calls_own_code |= expression.functions.iter().any(|function| calls_own(catalog, function));
+        own_code |= calls_own(catalog, &expression.functions);
     }
     let mut print = Footprint::default().columns(table, &columns);
-    print.everything = calls_own_code;
+    print.everything = own_code;
     print
 }
 

@@ -98,15 +98,12 @@ pub(super) fn key(
             "from PostgreSQL 18 on a primary key that a partition had first makes its NOT NULL one of its own",
         ));
     }
-    let columns: Vec<SqlText> = def.columns.iter().map(|column| sql!("{}", Ident(column))).collect();
-    let mut pieces = vec![check::duplicates(
+    let mut pieces = vec![check::duplicates_of_key(
         statement,
         scene.catalog,
         table,
-        &columns,
-        None,
+        &def.columns,
         key.nulls_not_distinct,
-        Footprint::default().columns(table, &def.columns),
     )];
     if primary {
         for column in not_null::unproved(scene, table, &def.columns) {

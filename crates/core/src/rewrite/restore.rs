@@ -327,7 +327,7 @@ fn dropped(drop: &Drop, name: &NameRef, member: Option<&String>, scene: &Scene<'
         ObjectKind::View | ObjectKind::MaterializedView => again("view", &own, "", way),
         ObjectKind::Sequence => again("sequence", &own, "", way),
         ObjectKind::Type | ObjectKind::Domain => {
-            let own = catalog.resolve_type(name).unwrap_or_else(|| catalog.target(name));
+            let own = catalog.resolve_type_or_target(name);
             again("type", &own, "", way);
         }
         ObjectKind::Function => {

@@ -138,7 +138,7 @@ pub(super) fn of(statement: &Statement, scene: &Scene<'_>) -> Undo {
         Kind::AlterTable(alter) => of_alter(alter, scene),
         Kind::Rename(rename) => of_rename(rename, scene),
         Kind::RenameEnumValue { name, from, to } => {
-            let own = catalog.resolve_type(name).unwrap_or_else(|| catalog.target(name));
+            let own = catalog.resolve_type_or_target(name);
             let back = sql!("ALTER TYPE {} RENAME VALUE {} TO {}", own, Literal(to), Literal(from));
             one(back, Vec::new())
         }
@@ -215,10 +215,7 @@ pub(super) fn is_new(name: &Name, catalog: &Catalog) -> bool {
 /// Whether an action makes its table hang on something that the migration may have made later than the table, and that
 /// therefore goes before it.
 pub(super) fn hangs_on_new(table: &Name, action: &ActionKind, catalog: &Catalog) -> bool {
-    let calls = |expression: &Expression| {
-        let mut functions = expression.functions.iter();
-        functions.any(|function| calls_own(catalog, function))
-    };
+    let calls = |expression: &Expression| calls_own(catalog, &expression.functions);
     let constraint = |def: &ConstraintDef| match &def.kind {
         ConstraintKindDef::ForeignKey { references, .. } => {
             let parent = catalog.resolve_or_target(references);

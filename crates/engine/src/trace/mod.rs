@@ -14,7 +14,7 @@ use crate::server::{Server, ServerError};
 use crate::session::{ConnectError, Session};
 use crate::target::Target;
 use nonstop_core::plan::{MigrationPlan, Plan};
-use nonstop_core::quote::{Ident, Name};
+use nonstop_core::quote::{Ident, Name, SqlText};
 use nonstop_core::source::SourceFile;
 use nonstop_core::sql;
 use nonstop_core::sql::Kind;
@@ -254,10 +254,14 @@ fn sends_rows(step: &Step) -> bool {
             Kind::Dml(_) | Kind::Select(_) | Kind::CreateTableAs(_) | Kind::Do { .. } | Kind::Call { .. }
         )
     };
-    step.sql.iter().any(|text| {
-        let script = sql::parse(&SourceFile::new(step.id.as_str(), text.as_str()));
-        script.is_ok_and(|script| script.statements.iter().any(|statement| reads(&statement.kind)))
-    })
+    step.sql.iter().flat_map(kinds).any(|kind| reads(&kind))
+}
+
+/// What the statements of a text are; nothing of one that does not parse.
+fn kinds(text: &SqlText) -> Vec<Kind> {
+    let script = sql::parse(&SourceFile::new("", text.as_str()));
+    let statements = script.map(|script| script.statements).unwrap_or_default();
+    statements.into_iter().map(|statement| statement.kind).collect()
 }
 
 /// What was done to a relation.
@@ -274,7 +278,6 @@ pub fn in_words(work: Work) -> &'static str {
 mod tests {
     use super::*;
     use nonstop_core::lock::LockMode;
-    use nonstop_core::quote::SqlText;
     use nonstop_core::step::Goal;
 
     fn lock(mode: LockMode) -> RelationLock {

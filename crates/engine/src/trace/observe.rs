@@ -1,10 +1,9 @@
 //! A step on a throw-away server, and a second session that looks on.
 
-use super::{TraceError, TracedStep};
+use super::{TraceError, TracedStep, kinds};
 use crate::server::Server;
 use nonstop_core::lock::LockMode;
 use nonstop_core::quote::{Name, SqlText};
-use nonstop_core::source::SourceFile;
 use nonstop_core::sql;
 use nonstop_core::sql::Kind;
 use nonstop_core::step::{RelationLock, Step, Work};
@@ -262,8 +261,7 @@ async fn locks(client: &Client, pid: i32) -> Result<Held, Error> {
 
 /// Whether it is `SET`.
 fn sets(statement: &SqlText) -> bool {
-    let script = sql::parse(&SourceFile::new("", statement.as_str()));
-    script.is_ok_and(|script| matches!(script.statements.as_slice(), [one] if matches!(one.kind, Kind::Set { .. })))
+    matches!(kinds(statement).as_slice(), [Kind::Set { .. }])
 }
 
 async fn scans(client: &Client) -> Result<BTreeMap<u32, i64>, Error> {
